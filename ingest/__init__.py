@@ -1,0 +1,1 @@
+"""Files in, typed tables out: readers, types, keys, profiles, semantic labels."""

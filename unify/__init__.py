@@ -1,0 +1,1 @@
+"""Unify: export files in, one master customer dataset out."""

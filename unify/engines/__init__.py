@@ -1,0 +1,1 @@
+"""The only files that know their engine: duckdb.py."""

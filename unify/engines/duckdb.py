@@ -1,0 +1,96 @@
+"""DuckDB as an Engine: scratch in memory (spilled when it must), what readers see in the generation file."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+import pyarrow as pa
+
+from unify.core.engine import Function
+from unify.core.names import literal, quote
+from unify.core.steps import Query, Step
+
+DEFAULT_MEMORY_SHARE = 0.6
+"""Of the machine's memory. DuckDB's own default is 0.8; Arrow batches and scipy need the rest."""
+
+
+def default_memory_limit() -> str:
+    """The memory DuckDB may use before it spills, in MiB, as DuckDB spells it."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return f"{int(total * DEFAULT_MEMORY_SHARE / 2**20)}MiB"
+
+
+class DuckDBEngine:
+    """One connection. `path` is the file that kept steps write to; None keeps everything in memory."""
+
+    def __init__(self, path: Path | None = None, *, memory_limit: str | None = None, threads: int | None = None) -> None:
+        config: dict[str, Any] = {
+            "memory_limit": memory_limit or default_memory_limit(),
+            "preserve_insertion_order": False,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+        if threads:
+            config["threads"] = threads
+        if path is not None:
+            config["temp_directory"] = str(path.with_suffix(".spill"))
+        self.connection = duckdb.connect(str(path) if path else ":memory:", config=config)
+        self._defined: set[str] = set()
+
+    def build(self, step: Step) -> int:
+        """Make the step's table, drop what it releases, return its row count."""
+        kind = "TABLE" if step.keep else "TEMP TABLE"
+        sql = f"CREATE OR REPLACE {kind} {quote(step.makes)} AS {step.query.sql}"
+        made = self.connection.execute(sql, step.query.params or None).fetchone()
+        for table in step.releases:
+            self.connection.execute(f"DROP TABLE IF EXISTS temp.{quote(table)}")
+        return int(made[0]) if made else 0
+
+    def fetch(self, query: Query) -> pa.Table:
+        """The answer of one SELECT."""
+        return self.connection.execute(query.sql, query.params or None).to_arrow_table()
+
+    def columns(self, table: str) -> dict[str, str]:
+        """Column name to SQL type; KeyError if there is no such table."""
+        rows = self.connection.execute(
+            "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = $table ORDER BY column_index",
+            {"table": table},
+        ).fetchall()
+        if not rows:
+            raise KeyError(table)
+        return dict(rows)
+
+    def load(self, table: str, data: "pa.Table | pa.RecordBatchReader", *, keep: bool = False) -> int:
+        """Make a table from Arrow data."""
+        name = f"arrow_{table}"
+        self.connection.register(name, data)
+        try:
+            return self.build(Step(table, Query(f"SELECT * FROM {quote(name)}"), "load Arrow data", keep=keep))
+        finally:
+            self.connection.unregister(name)
+
+    def define(self, functions: Sequence[Function]) -> None:
+        """Register vectorised functions; nulls are passed on to them."""
+        for f in functions:
+            if f.name not in self._defined:
+                self.connection.create_function(
+                    f.name, f.call, list(f.takes), f.returns, type="arrow", null_handling="special"
+                )
+                self._defined.add(f.name)
+
+    def attach(self, path: Path, name: str) -> None:
+        """Make another database file readable under `name`."""
+        self.connection.execute(f"ATTACH {literal(str(path))} AS {quote(name)} (READ_ONLY)")
+
+    def close(self) -> None:
+        """Close; a file-backed engine checkpoints, so that no .wal stays behind."""
+        self.connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()

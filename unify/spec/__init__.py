@@ -1,0 +1,52 @@
+"""The nouns: what a user declares. Frozen pydantic, no SQL, no files, no clock.
+
+    Project
+    ├── sources: {source: {name: Entity}}     entities.py     files, key, columns, labels, row filters
+    ├── lists: {name: ValueList}              lists.py        always, never, bypass, alias
+    ├── conflation: ConflationPlan            conflation.py   order, dedupe rules, match rules, limits
+    ├── resolution: {column: Resolution}      resolution.py   which value wins
+    ├── customer: CustomerTable               resolution.py   what the Customer table looks like
+    └── clusters: {name: ClusterSpec}         conflation.py   households and the like, over Customer
+
+Words are settled in docs/glossary.md. Everything is checked twice: each noun alone when it is made (pydantic), and the
+whole project against the real columns once the sources are known (checks.py).
+"""
+
+from unify.spec.conflation import (
+    ClusterSpec,
+    ConflationPlan,
+    Criterion,
+    DedupeSpec,
+    Limit,
+    MatchPair,
+    NormalizeStep,
+    OrderedEntity,
+    Rule,
+)
+from unify.spec.entities import Column, CsvOptions, Entity, Incremental, RowFilter
+from unify.spec.lists import ValueList
+from unify.spec.preference import Preference
+from unify.spec.project import Project
+from unify.spec.resolution import CustomerTable, Resolution
+
+__all__ = [
+    "ClusterSpec",
+    "Column",
+    "ConflationPlan",
+    "Criterion",
+    "CsvOptions",
+    "CustomerTable",
+    "DedupeSpec",
+    "Entity",
+    "Incremental",
+    "Limit",
+    "MatchPair",
+    "NormalizeStep",
+    "OrderedEntity",
+    "Preference",
+    "Project",
+    "Resolution",
+    "RowFilter",
+    "Rule",
+    "ValueList",
+]

@@ -1,0 +1,40 @@
+"""What all nouns share."""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
+"""Names of sources, entities and lists: a letter, then letters, digits, underscores (reference §2)."""
+
+
+class Noun(BaseModel):
+    """A declared thing: frozen, and a key nobody knows is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=False)
+
+
+def _a_name(text: str) -> str:
+    if not NAME.match(text):
+        raise ValueError(f"{text!r} is not a name: begin with a letter, then letters, digits and underscores")
+    return text
+
+
+def _qualified(text: str) -> str:
+    source, dot, entity = text.partition(".")
+    if not dot or not NAME.match(source) or not NAME.match(entity):
+        raise ValueError(f"{text!r} is not an entity: write source.Entity, e.g. crm.Contacts")
+    return text
+
+
+def one_or_many(value: object) -> object:
+    """`x` means `[x]`."""
+    return [value] if isinstance(value, str) else value
+
+
+Name = Annotated[str, AfterValidator(_a_name)]
+EntityName = Annotated[str, AfterValidator(_qualified)]
+"""`source.Entity`."""
+Strings = Annotated[tuple[str, ...], BeforeValidator(one_or_many)]
+"""One string or a list of them."""

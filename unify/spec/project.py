@@ -1,0 +1,46 @@
+"""A project: everything one file declares."""
+
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from unify.spec.base import EntityName, Name, Noun
+from unify.spec.conflation import ClusterSpec, ConflationPlan
+from unify.spec.entities import Entity
+from unify.spec.lists import ValueList
+from unify.spec.resolution import MAX_GROUPS, CustomerTable, Resolution, short_resolution
+
+
+class Project(Noun):
+    """What `unify run project.yaml` reads. `instance` is where the result goes, relative to the project file."""
+
+    name: Name = "customers"
+    instance: str | None = None
+    keep: int = Field(default=5, ge=1)
+    """Published generations to keep for rollback and comparison."""
+    sources: dict[Name, dict[Name, Entity]] = Field(min_length=1)
+    lists: dict[Name, ValueList] = {}
+    conflation: ConflationPlan | None = None
+    resolution: dict[str, Annotated[Resolution, BeforeValidator(short_resolution)]] = {}
+    customer: CustomerTable = CustomerTable()
+    clusters: dict[Name, ClusterSpec] = {}
+
+    @property
+    def entities(self) -> dict[str, Entity]:
+        """All entities by qualified name, e.g. `crm.Contacts`."""
+        return {f"{source}.{name}": e for source, group in self.sources.items() for name, e in group.items()}
+
+    def entity(self, name: EntityName) -> Entity:
+        """One entity by qualified name; KeyError if it is not declared."""
+        return self.entities[name]
+
+    @model_validator(mode="after")
+    def _tables_do_not_collide(self) -> Self:
+        seen: dict[str, str] = {}
+        for name in self.entities:
+            folded = name.replace(".", "_").casefold()
+            if (other := seen.setdefault(folded, name)) != name:
+                raise ValueError(f"entities {other} and {name} would share the table {name.replace('.', '_')}")
+        if sum(bool(r.group) for r in self.resolution.values()) > MAX_GROUPS:
+            raise ValueError(f"at most {MAX_GROUPS} groups of columns")
+        return self
