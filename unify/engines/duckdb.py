@@ -51,7 +51,7 @@ class DuckDBEngine:
 
     def fetch(self, query: Query) -> pa.Table:
         """The answer of one SELECT."""
-        return self.connection.execute(query.sql, query.params or None).to_arrow_table()
+        return self.connection.sql(query.sql, params=query.params or None).to_arrow_table()
 
     def columns(self, table: str) -> dict[str, str]:
         """Column name to SQL type; KeyError if there is no such table."""
