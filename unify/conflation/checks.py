@@ -1,0 +1,207 @@
+"""The plan against the real columns: every documented limit as an error that names what offends and the next move.
+
+The nine limits of a conflation plan (reference §3.10) are numbered in the comments below. All problems are collected, so
+that a user mends a plan in one round.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from unify.core.errors import SpecError, did_you_mean
+from unify.spec import ConflationPlan, Criterion, Project, Rule
+from unify.spec.preference import Preference
+
+Schemas = Mapping[str, Mapping[str, str]]
+"""Entity to {column: SQL type}; an entity that is absent has not been ingested."""
+
+FAMILIES = {
+    "VARCHAR": "string", "UUID": "guid", "BOOLEAN": "boolean", "DATE": "date",
+    "TINYINT": "integer", "SMALLINT": "integer", "INTEGER": "integer", "BIGINT": "integer", "HUGEINT": "integer",
+    "UTINYINT": "integer", "USMALLINT": "integer", "UINTEGER": "integer", "UBIGINT": "integer",
+    "FLOAT": "number", "DOUBLE": "number", "DECIMAL": "number", "TIMESTAMP": "datetime",
+}  # fmt: skip
+RECENCY = ("date", "datetime", "integer", "number")
+TEXTUAL = ("string", "guid")
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong: the place in the plan, what it is, and the next move."""
+
+    place: str
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}" + (f" ({self.hint})" if self.hint else "")
+
+
+def family(sql_type: str) -> str:
+    """The kind of values a column holds, as people say it.
+
+    >>> family("DECIMAL(18,2)"), family("TIMESTAMP WITH TIME ZONE"), family("VARCHAR")
+    ('number', 'datetime', 'string')
+    """
+    base = sql_type.split("(")[0].split(" ")[0].split("_")[0].upper()
+    return FAMILIES.get(base, sql_type.lower())
+
+
+def check_plan(project: Project, schemas: Schemas) -> None:
+    """Raise one SpecError that lists every problem of the conflation plan; do nothing when there is none."""
+    if project.conflation is None:
+        return
+    problems = list(plan_problems(project, project.conflation, schemas))
+    if problems:
+        raise SpecError("\n".join(str(p) for p in problems), where="conflation plan")
+
+
+def plan_problems(project: Project, plan: ConflationPlan, schemas: Schemas) -> Iterator[Problem]:
+    """Every violated limit, in the order of the plan."""
+    order = [o.entity for o in plan.order]
+    yield from _order_problems(project, order, schemas)
+    yield from _rules_exist(plan)
+    for entity, spec in plan.dedupe.items():
+        place = f"dedupe {entity}"
+        if entity not in order:  # limit 7
+            yield Problem(place, f"{entity} is not in the conflation order", "add it to conflation.order")
+            continue
+        yield from _rule_problems(project, place, entity, entity, spec.rules, schemas)
+        yield from _preference_problems(f"{place}: winner", entity, spec.winner, schemas)
+        for column, preference in spec.prefer.items():
+            yield from _column_problems(f"{place}: prefer", entity, column, schemas)
+            yield from _preference_problems(f"{place}: prefer {column}", entity, preference, schemas)
+    seen: set[tuple[str, str]] = set()
+    for pair in plan.match:
+        place = f"match {pair.left} -> {pair.right}"
+        missing = [e for e in (pair.left, pair.right) if e not in order]
+        for entity in missing:  # limit 7
+            yield Problem(place, f"{entity} is not in the conflation order", did_you_mean(entity, order))
+        if missing:
+            continue
+        if order.index(pair.left) <= order.index(pair.right):  # limit 8
+            yield Problem(place, f"{pair.left} is not below {pair.right} in the conflation order",
+                          f"write {pair.right} -> {pair.left}, or change conflation.order")  # fmt: skip
+        if (pair.left, pair.right) in seen:
+            yield Problem(place, "this pair stands twice", "put all its rules under one entry")
+        seen.add((pair.left, pair.right))
+        yield from _rule_problems(project, place, pair.left, pair.right, pair.rules, schemas)
+    for limit in plan.limits:
+        if limit.at_most_one is not None and limit.at_most_one not in order:
+            yield Problem(f"limit '{limit}'", f"{limit.at_most_one} is not in the conflation order",
+                          did_you_mean(limit.at_most_one, order))  # fmt: skip
+        if limit.never_two is not None and not any(limit.never_two in schemas.get(e, {}) for e in order):
+            known = {c for e in order for c in schemas.get(e, {})}
+            yield Problem(
+                f"limit '{limit}'", f"no entity has a column {limit.never_two!r}", did_you_mean(limit.never_two, known)
+            )
+        yield from _list_problems(project, f"limit '{limit}'", limit.normalize)
+
+
+def _order_problems(project: Project, order: list[str], schemas: Schemas) -> Iterator[Problem]:
+    for entity in dict.fromkeys(e for e in order if order.count(e) > 1):
+        yield Problem("order", f"{entity} stands twice")
+    for entity in dict.fromkeys(order):
+        if entity not in project.entities:  # limit 4
+            yield Problem("order", f"{entity} is not declared under sources", did_you_mean(entity, project.entities))
+            continue
+        declared = project.entity(entity)
+        if declared.type == "activity":
+            yield Problem(
+                "order",
+                f"{entity} is an activity; only profiles are conflated",
+                "take it out of the order, or set type: profile",
+            )
+        if entity not in schemas:  # limit 1
+            yield Problem("order", f"{entity} has not been ingested", "run `unify ingest` first")
+        elif declared.key not in schemas[entity]:  # limit 3
+            yield Problem("order", f"{entity} has no primary key: there is no column {declared.key!r}",
+                          did_you_mean(declared.key, schemas[entity]))  # fmt: skip
+
+
+def _rules_exist(plan: ConflationPlan) -> Iterator[Problem]:
+    rules = [r for s in plan.dedupe.values() for r in s.rules] + [r for p in plan.match for r in p.rules]
+    if not any(r.active for r in rules):  # limit 5
+        yield Problem(
+            "rules",
+            "at least one active rule with one condition must be defined",
+            "add conflation.match or conflation.dedupe",
+        )
+
+
+def _rule_problems(
+    project: Project, place: str, left: str, right: str, rules: tuple[Rule, ...], schemas: Schemas
+) -> Iterator[Problem]:
+    names: set[str] = set()
+    for i, rule in enumerate(rules):
+        here = f"{place}: rule {rule.name!r}"
+        if rule.name in names:
+            yield Problem(
+                here,
+                "another rule of this pair has the same name",
+                "names appear in links and reports: make them differ",
+            )
+        names.add(rule.name)
+        for other in rules[:i]:
+            if (other.when, other.unless) == (rule.when, rule.unless):  # limit 6
+                yield Problem(here, f"is a copy of rule {other.name!r}", "remove one of them")
+        for criterion in (*rule.when, *(c for veto in rule.unless for c in veto.all)):
+            yield from _criterion_problems(project, here, left, right, criterion, schemas)
+
+
+def _criterion_problems(
+    project: Project, place: str, left: str, right: str, criterion: Criterion, schemas: Schemas
+) -> Iterator[Problem]:
+    yield from _list_problems(project, place, criterion.normalize)
+    kinds: dict[str, str] = {}
+    for entity, columns in ((left, criterion.left_columns), (right, criterion.right_columns)):
+        if entity not in schemas:
+            continue
+        for column in columns:  # limit 2
+            if column in schemas[entity]:
+                kinds[f"{entity}.{column}"] = family(schemas[entity][column])
+            else:
+                yield from _column_problems(place, entity, column, schemas)
+    if len(set(kinds.values())) > 1:  # limit 9
+        spoken = ", ".join(f"{c} is {k}" for c, k in kinds.items())
+        yield Problem(
+            place,
+            f"matched attributes must have the same type: {spoken}",
+            "declare the type under the entity's `columns`",
+        )
+    elif kinds:
+        [kind] = set(kinds.values())
+        if criterion.compare == "number" and kind not in ("integer", "number"):
+            yield Problem(
+                place, f"`number` compares numbers, {', '.join(kinds)} is {kind}", "declare the column's type"
+            )
+        elif criterion.compare == "date" and kind not in ("date", "datetime"):
+            yield Problem(place, f"`date` compares dates, {', '.join(kinds)} is {kind}", "declare the column as date")
+        elif criterion.compare not in ("exact", "number", "date") and kind not in TEXTUAL and not criterion.normalize:
+            yield Problem(place, f"{criterion.compare} compares text, {', '.join(kinds)} is {kind}",
+                          "use exact, number or date, or declare the column as string")  # fmt: skip
+
+
+def _list_problems(project: Project, place: str, normalize: tuple[object, ...]) -> Iterator[Problem]:
+    for step in normalize:
+        kind, argument = getattr(step, "kind", None), getattr(step, "argument", None)
+        if kind not in ("alias", "bypass"):
+            continue
+        if argument not in project.lists:
+            yield Problem(place, f"there is no list {argument!r}", did_you_mean(str(argument), project.lists))
+        elif project.lists[argument].kind != kind:
+            yield Problem(place, f"list {argument!r} is of kind {project.lists[argument].kind}, not {kind}")
+
+
+def _column_problems(place: str, entity: str, column: str, schemas: Schemas) -> Iterator[Problem]:
+    if entity in schemas and column not in schemas[entity]:
+        yield Problem(place, f"{entity} has no column {column!r}", did_you_mean(column, schemas[entity]))
+
+
+def _preference_problems(place: str, entity: str, preference: Preference, schemas: Schemas) -> Iterator[Problem]:
+    if preference.by is None or entity not in schemas:
+        return
+    if preference.by not in schemas[entity]:
+        yield from _column_problems(place, entity, preference.by, schemas)
+    elif (kind := family(schemas[entity][preference.by])) not in RECENCY:
+        yield Problem(
+            place, f"{entity}.{preference.by} is {kind}; recency needs a date or a number", "declare the column's type"
+        )

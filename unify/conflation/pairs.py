@@ -1,0 +1,216 @@
+"""One rule makes its links. A rule has one of three shapes:
+
+    star         only exact conditions: a key group of k records becomes k-1 links, never k²/2 pairs
+    join         exact conditions join, fuzzy conditions and vetoes decide
+    similarity   no exact condition: complete candidates from similarity.py, then the other conditions
+
+Before anything is joined the pairs are counted from group sizes. A rule above `max_pairs` is refused, or its largest
+groups are left out and named in `ignored`.
+
+makes  links_<n>      a, b (a < b), rule, score: one row per pair
+       star_<n>       key_group, side (null: dedupe, 0: lower, 1: upper), rid: who shares a value; star rules only
+       ignored_<n>    rule, value, records, pairs, reason
+"""
+
+from time import perf_counter
+
+from unify.conflation.rules import BoundRule
+from unify.conflation.similarity import similar_values
+from unify.core.engine import Engine, scalar
+from unify.core.errors import OverloadError
+from unify.core.reports import RuleReport
+from unify.core.steps import Query, Step
+from unify.spec import ConflationPlan
+
+
+class RuleRunner:
+    """Runs one bound rule on an engine: `RuleRunner(engine, plan, bound).run()`."""
+
+    def __init__(self, engine: Engine, plan: ConflationPlan, bound: BoundRule, without: str = "") -> None:
+        """`without` selects the rids of lower records that an earlier rule already matched."""
+        self.engine, self.plan, self.bound, self.without = engine, plan, bound, without
+        self.n = bound.number
+        self.shape = "star" if bound.is_star else "join" if bound.exact else "similarity"
+        self.self_join = bound.kind == "dedupe" and not bound.crosswise
+        self.left = f"left_{self.n}"
+        self.right = self.left if self.self_join else f"right_{self.n}"
+        self.groups = f"groups_{self.n}"
+        self.keys = ", ".join(bound.keys)
+        self.group_keys = ("k0", "k1") if self.shape == "similarity" else bound.keys
+        self.left_out = 0
+
+    def run(self) -> RuleReport:
+        """Make links_<n>, and star_<n> and ignored_<n> where they apply."""
+        started = perf_counter()
+        bound = self.bound
+        self._build(self.left, bound.side("left", self.without), "key the left side")
+        if not self.self_join:
+            self._build(self.right, bound.side("right"), "key the right side")
+        groups = self._similar_groups() if self.shape == "similarity" else self._key_groups()
+        self._build(self.groups, groups, "count the pairs before making any")
+        candidates = self._within_budget()
+        links = self._star() if self.shape == "star" else self._join()
+        self._release(self.left, self.right, self.groups)
+        return RuleReport(
+            rule=self.n,
+            kind=bound.kind,
+            name=bound.rule.name,
+            left=bound.left.entity,
+            right=bound.right.entity,
+            sentence=bound.sentence,
+            shape=self.shape,
+            candidates=candidates,
+            links=links,
+            ignored=self.left_out,
+            seconds=round(perf_counter() - started, 3),
+        )
+
+    def _build(self, makes: str, sql: str, why: str, **params: object) -> int:
+        return self.engine.build(Step(makes, Query(sql, params), why))
+
+    def _release(self, *tables: str) -> None:
+        self.engine.build(Step("released", Query("SELECT 1 AS one"), "free memory", releases=(*tables, "released")))
+
+    # ── counting ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _key_groups(self) -> str:
+        """SQL: key groups that make pairs: key_group, k0, k1, ..., records, pairs, hub_left, hub_right (smallest rids)."""
+        rids = "count(DISTINCT rid)" if self.bound.pairs_repeat else "count(*)"
+        per_key = f"SELECT {self.keys}, {rids} AS n, min(rid) AS hub FROM {{}} GROUP BY {self.keys}"
+        if self.self_join:
+            body = (
+                f"SELECT {self.keys}, n AS records, n::BIGINT * (n - 1) // 2 AS pairs, hub AS hub_left, hub AS hub_right "
+                f"FROM ({per_key.format(self.left)}) WHERE n > 1"
+            )
+        else:
+            body = (
+                f"SELECT {self.keys}, l.n + r.n AS records, l.n::BIGINT * r.n AS pairs, "
+                f"l.hub AS hub_left, r.hub AS hub_right, greatest(l.n, r.n) AS most FROM "
+                f"({per_key.format(self.left)}) AS l JOIN ({per_key.format(self.right)}) AS r USING ({self.keys})"
+            )
+        return f"SELECT row_number() OVER () AS key_group, * FROM ({body})"
+
+    def _similar_groups(self) -> str:
+        """SQL: pairs of similar values of the anchor condition: key_group, k0 (left), k1 (right), records, pairs."""
+        n = self.n
+        values = "SELECT k0 AS value, count(DISTINCT rid) AS n FROM {} GROUP BY k0"
+        left = right = f"values_left_{n}"
+        self._build(left, values.format(self.left), "distinct values of the left side")
+        if not self.self_join:
+            right = f"values_right_{n}"
+            self._build(right, values.format(self.right), "distinct values of the right side")
+        report = similar_values(
+            self.engine, self.bound.anchor().criterion, left, None if self.self_join else right, f"similar_{n}",
+            max_pairs=self.plan.max_pairs, overload=self.plan.overload,
+        )  # fmt: skip
+        self._note_ignored(report)
+        same = f" UNION ALL SELECT value, value FROM {left} WHERE n > 1" if self.self_join else ""
+        found = f"SELECT a, b FROM similar_{n}{same}"
+        return (
+            "SELECT row_number() OVER () AS key_group, a AS k0, b AS k1, l.n + r.n AS records, l.n::BIGINT * r.n AS pairs "
+            f"FROM ({found}) JOIN {left} AS l ON l.value = a JOIN {right} AS r ON r.value = b"
+        )
+
+    def _pairs(self) -> int:
+        return int(scalar(self.engine, Query(f"SELECT coalesce(sum(pairs), 0)::BIGINT FROM {self.groups}")))
+
+    def _within_budget(self) -> int:
+        """Leave out shared values and, above max_pairs, the largest groups; returns the pairs that remain.
+
+        Raises OverloadError when the plan says refuse.
+        """
+        plan = self.plan
+        if not self.bound.fuzzy:
+            sharing = "records" if self.self_join else "most"
+            self._leave_out(
+                f"{sharing} > {plan.max_shared}", f"more than {plan.max_shared} records of one entity share it"
+            )
+        pairs = self._pairs()
+        if self.shape == "star" or pairs <= plan.max_pairs:
+            return pairs
+        if plan.overload == "refuse":
+            raise self._overload(pairs)
+        running = f"SELECT key_group, sum(pairs) OVER (ORDER BY pairs, {', '.join(self.group_keys)}) AS running FROM {self.groups}"
+        self._leave_out(
+            f"key_group IN (SELECT key_group FROM ({running}) WHERE running > {plan.max_pairs})",
+            f"with it the rule would compare more than {plan.max_pairs:,} pairs",
+        )
+        return self._pairs()
+
+    def _overload(self, pairs: int) -> OverloadError:
+        worst = self.engine.fetch(
+            Query(f"SELECT {self._spoken_key()} AS v, records, pairs FROM {self.groups} ORDER BY pairs DESC, v LIMIT 1")
+        ).to_pylist()[0]
+        return OverloadError(
+            f"would compare {pairs:,} pairs, the plan allows {self.plan.max_pairs:,}; "
+            f"{worst['v']!r} alone is on {worst['records']:,} records and makes {worst['pairs']:,} of them",
+            where=f"rule {self.bound.rule.name!r}",
+            hint="add an exact condition, put the value on a bypass list, raise conflation.max_pairs, "
+            "or set conflation.overload: degrade to leave such values out",
+        )
+
+    def _spoken_key(self) -> str:
+        return f"concat_ws(' | ', {', '.join(f'CAST({k} AS VARCHAR)' for k in self.group_keys)})"
+
+    def _leave_out(self, when: str, reason: str) -> None:
+        """Move the groups for which `when` holds from the key groups to ignored_<n>."""
+        rows = (
+            f"SELECT CAST({self.n} AS SMALLINT) AS rule, {self._spoken_key()} AS value, records, pairs, $reason AS reason "
+            f"FROM {self.groups} WHERE {when}"
+        )
+        before = f"FROM ignored_{self.n} UNION ALL " if self.left_out else ""
+        if int(scalar(self.engine, Query(f"SELECT count(*) FROM {self.groups} WHERE {when}"))):
+            self.left_out = self._build(
+                f"ignored_{self.n}", before + rows, "values that are no evidence", reason=reason
+            )
+            self._build(
+                self.groups, f"SELECT * FROM {self.groups} WHERE NOT coalesce({when}, false)", "keep the others"
+            )
+
+    # ── linking ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _star(self) -> int:
+        """Dedupe: everybody to the group's smallest rid. Match: everybody to the smallest rid of the other side."""
+        distinct = "DISTINCT " if self.bound.pairs_repeat else ""
+        member = f"SELECT {distinct}key_group, CAST({{}} AS UTINYINT) AS side, rid FROM {{}} JOIN {self.groups} USING ({self.keys})"
+        if self.self_join:
+            self._build(f"star_{self.n}", member.format("NULL", self.left), "who shares a value")
+            found = f"SELECT {distinct}hub_left AS a, rid AS b FROM star_{self.n} JOIN {self.groups} USING (key_group) WHERE rid <> hub_left"
+        else:
+            both = f"{member.format(0, self.left)} UNION ALL {member.format(1, self.right)}"
+            self._build(f"star_{self.n}", both, "who shares a value")
+            found = (
+                f"SELECT DISTINCT CASE side WHEN 0 THEN hub_right ELSE rid END AS a, CASE side WHEN 0 THEN rid ELSE hub_left END AS b "
+                f"FROM star_{self.n} JOIN {self.groups} USING (key_group)"
+            )
+        return self._links(f"SELECT a, b, 1.0 AS score FROM ({found})")
+
+    def _join(self) -> int:
+        """Compare every candidate pair: joined by key, or by the pairs of similar values."""
+        bound = self.bound
+        similar = self.shape == "similarity"
+        score, where = bound.score(), bound.conditions(anchored_by_value=similar)
+        if similar:
+            joined = f"{self.groups} AS g JOIN {self.left} AS l ON l.k0 = g.k0 JOIN {self.right} AS r ON r.k0 = g.k1"
+        else:
+            on = " AND ".join(f"l.{k} = r.{k}" for k in bound.keys)
+            joined = f"{self.left} AS l JOIN {self.right} AS r ON {on}"
+            if self.left_out:
+                joined += f" SEMI JOIN {self.groups} AS g ON {' AND '.join(f'g.{k} = l.{k}' for k in bound.keys)}"
+        if bound.kind == "match":
+            a, b = "r.rid", "l.rid"  # the lower entity has the larger rids
+        elif bound.crosswise or similar:
+            a, b, where = "least(l.rid, r.rid)", "greatest(l.rid, r.rid)", f"l.rid <> r.rid AND {where}"
+        else:
+            a, b, where = "l.rid", "r.rid", f"l.rid < r.rid AND {where}"
+        found = f"SELECT {a} AS a, {b} AS b, {score} AS score FROM {joined} WHERE {where}"
+        if bound.pairs_repeat or (similar and bound.kind == "dedupe"):
+            found = f"SELECT a, b, max(score) AS score FROM ({found}) GROUP BY a, b"
+        return self._links(found)
+
+    def _links(self, found: str) -> int:
+        return self._build(
+            f"links_{self.n}",
+            f"SELECT a, b, CAST({self.n} AS SMALLINT) AS rule, CAST(score AS FLOAT) AS score FROM ({found})",
+            "records that this rule links",
+        )

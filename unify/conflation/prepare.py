@@ -1,0 +1,103 @@
+"""Give every record its rid and normalise, once, the columns that rules need.
+
+makes  records                one row per record: rid (dense, by conflation order then key), entity, entity_no, key
+       prepared_<n>           one row per record of entity n of the order: rid, source_row, v0, v1, ... (null = no value)
+"""
+
+from dataclasses import dataclass, field
+
+from unify.conflation.compare import join_key
+from unify.conflation.normalize import Lists, normalized
+from unify.core.engine import Engine, scalar
+from unify.core.errors import SpecError, did_you_mean
+from unify.core.names import quote, table_of
+from unify.core.steps import Query, Step
+from unify.spec import ConflationPlan, Criterion, NormalizeStep, Project
+
+TEXT = "VARCHAR"
+
+
+@dataclass
+class Prepared:
+    """The prepared values of one entity: which expression became which column."""
+
+    entity: str
+    number: int
+    types: dict[str, str]
+    """Column name to SQL type of the source table."""
+    lists: Lists
+    values: dict[str, str] = field(default_factory=dict)
+    """SQL expression over the source table to column name (v0, v1, ...)."""
+    asked: dict[tuple[str, str], str] = field(default_factory=dict)
+    """(source column, spoken chain) to prepared column; what explain shows."""
+
+    @property
+    def table(self) -> str:
+        """The scratch table of this entity."""
+        return f"prepared_{self.number}"
+
+    def expression(self, column: str, normalize: tuple[NormalizeStep, ...], criterion: Criterion | None) -> str:
+        """The SQL over the source table for one normalised value, or its join key when the criterion is exact."""
+        if column not in self.types:
+            raise SpecError(
+                f"{self.entity} has no column {column!r}", where="conflation", hint=did_you_mean(column, self.types)
+            )
+        value = normalized(quote(column), self.types[column], normalize, self.lists)
+        return join_key(criterion, value) if criterion is not None and criterion.is_exact else value
+
+    def value(self, column: str, normalize: tuple[NormalizeStep, ...], criterion: Criterion | None = None) -> str:
+        """The prepared column that holds this value; registers it when it is new."""
+        expression = self.expression(column, normalize, criterion)
+        name = self.values.setdefault(expression, f"v{len(self.values)}")
+        chain = " → ".join(str(step) for step in normalize) or "as is"
+        self.asked[column, chain] = name
+        return name
+
+    def step(self) -> Step:
+        """The table of all values registered so far."""
+        columns = "".join(f",\n       {expression} AS {name}" for expression, name in self.values.items())
+        source = table_of(self.entity)
+        return Step(
+            makes=self.table,
+            reads=(source, "record_rows"),
+            query=Query(
+                f"SELECT rid, source_row{columns}\nFROM {quote(source)} AS source\n"
+                f"JOIN record_rows ON record_rows.source_row = source.rowid AND record_rows.entity_no = {self.number}"
+            ),
+            why=f"normalise what the rules compare in {self.entity}",
+        )
+
+
+def records_steps(engine: Engine, project: Project, plan: ConflationPlan) -> list[Step]:
+    """Steps that make `record_rows` (scratch: rid, entity_no, source_row) and `records`.
+
+    The rid is dense from 0: entities in conflation order, inside an entity by key in the key's own type. The smaller rid
+    is the more important record; ties anywhere are broken by it, so row order in files decides nothing.
+    """
+    parts, rows, offset = [], [], 0
+    for number, ordered in enumerate(plan.order):
+        name = ordered.entity
+        table, key = quote(table_of(name)), quote(project.entity(name).key)
+        rows.append(
+            f"SELECT CAST(row_number() OVER (ORDER BY {key}) - 1 + {offset} AS INTEGER) AS rid, "
+            f"CAST({number} AS UTINYINT) AS entity_no, rowid AS source_row FROM {table}"
+        )
+        parts.append(
+            f"SELECT rid, $entity_{number} AS entity, entity_no, CAST({key} AS VARCHAR) AS key FROM {table} AS source "
+            f"JOIN record_rows ON record_rows.source_row = source.rowid AND record_rows.entity_no = {number}"
+        )
+        offset += int(scalar(engine, Query(f"SELECT count(*) FROM {table}")))
+    sources = tuple(table_of(o.entity) for o in plan.order)
+    return [
+        Step("record_rows", Query("\nUNION ALL\n".join(rows)), "number the records", reads=sources),
+        Step(
+            "records",
+            Query(
+                f"SELECT * FROM (\n{union.join(parts)}\n) ORDER BY rid",
+                {f"entity_{n}": o.entity for n, o in enumerate(plan.order)},
+            ),
+            "list every record that takes part",
+            reads=(*sources, "record_rows"),
+            keep=True,
+        ),
+    ]

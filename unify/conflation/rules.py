@@ -1,0 +1,170 @@
+"""One rule as SQL: its two sides, what joins them, its conditions and vetoes.
+
+A side is one entity's prepared values, keyed by the rule's exact conditions:
+
+    left(rid, k0, k1, ..., v4, v7)  JOIN  right(...)  ON k0 = k0 AND k1 = k1  WHERE fuzzy conditions AND NOT vetoes
+
+A condition over several columns (`fields: [Mobile, Telephone]`) explodes its side: one row per record and column, so that
+the join stays an equi-join whatever the number of columns.
+"""
+
+from dataclasses import dataclass
+from itertools import product
+
+from unify.conflation import compare
+from unify.conflation.prepare import Prepared
+from unify.spec import Criterion, Rule
+
+
+@dataclass(frozen=True)
+class Term:
+    """A criterion bound to prepared columns; several columns a side mean: any of them."""
+
+    criterion: Criterion
+    left: tuple[str, ...]
+    right: tuple[str, ...]
+
+    def passes(self, left: str = "l", right: str = "r") -> str:
+        """SQL: whether any combination of columns passes; never null."""
+        tests = [self._passes(f"{left}.{a}", f"{right}.{b}") for a, b in product(self.left, self.right)]
+        return f"coalesce({tests[0]}, false)" if len(tests) == 1 else f"({_any(tests)})"
+
+    def score(self, left: str = "l", right: str = "r") -> str:
+        """SQL: the best score among the combinations of columns, 0 to 1; null when a side has no value."""
+        scores = [self._score(f"{left}.{a}", f"{right}.{b}") for a, b in product(self.left, self.right)]
+        return scores[0] if len(scores) == 1 else f"greatest({', '.join(scores)})"
+
+    def holds(self, left: str = "l", right: str = "r") -> str:
+        """SQL: whether the criterion holds as a veto. `differs` needs a value on both sides and none that passes."""
+        if not self.criterion.differs:
+            return self.passes(left, right)
+        here = _any([f"{left}.{a} IS NOT NULL" for a in self.left])
+        there = _any([f"{right}.{b} IS NOT NULL" for b in self.right])
+        return f"(({here}) AND ({there}) AND NOT {self.passes(left, right)})"
+
+    def _passes(self, a: str, b: str) -> str:
+        return f"{a} = {b}" if self.criterion.is_exact else compare.passes(self.criterion, a, b)
+
+    def _score(self, a: str, b: str) -> str:
+        return f"CAST({a} = {b} AS DOUBLE)" if self.criterion.is_exact else compare.score(self.criterion, a, b)
+
+
+def _any(tests: list[str]) -> str:
+    return " OR ".join(f"coalesce({t}, false)" for t in tests)
+
+
+@dataclass(frozen=True)
+class BoundRule:
+    """A rule of the plan with its number and both entities' prepared values. Dedupe: left is right."""
+
+    number: int
+    rule: Rule
+    left: Prepared
+    right: Prepared
+    exact: tuple[Term, ...]
+    fuzzy: tuple[Term, ...]
+    vetoes: tuple[tuple[Term, ...], ...]
+
+    @classmethod
+    def bind(cls, number: int, rule: Rule, left: Prepared, right: Prepared) -> "BoundRule":
+        """Register every value the rule needs and remember its columns."""
+
+        def term(criterion: Criterion) -> Term:
+            return Term(
+                criterion,
+                tuple(left.value(c, criterion.normalize, criterion) for c in criterion.left_columns),
+                tuple(right.value(c, criterion.normalize, criterion) for c in criterion.right_columns),
+            )
+
+        when = [term(c) for c in rule.when]
+        return cls(
+            number,
+            rule,
+            left,
+            right,
+            tuple(t for t in when if t.criterion.is_exact),
+            tuple(t for t in when if not t.criterion.is_exact),
+            tuple(tuple(term(c) for c in veto.all) for veto in rule.unless),
+        )
+
+    @property
+    def kind(self) -> str:
+        """`dedupe` or `match`."""
+        return "dedupe" if self.left is self.right else "match"
+
+    @property
+    def is_star(self) -> bool:
+        """Only exact conditions, no veto, alike on both sides: a key group of k records needs k-1 links."""
+        return (
+            not self.fuzzy and not self.vetoes and (self.kind == "match" or all(t.left == t.right for t in self.exact))
+        )
+
+    @property
+    def when(self) -> tuple[Term, ...]:
+        """All conditions."""
+        return (*self.exact, *self.fuzzy)
+
+    @property
+    def sentence(self) -> str:
+        """The rule in plain English."""
+        text = " and ".join(compare.sentence(c) for c in self.rule.when)
+        for veto in self.rule.unless:
+            text += ", unless " + " and ".join(compare.sentence(c) for c in veto.all)
+        return text
+
+    def anchor(self) -> Term:
+        """The fuzzy condition that generates candidates when there is no exact one: ranges first, then the strictest."""
+        return min(
+            self.fuzzy, key=lambda t: (t.criterion.compare not in ("number", "date"), -(t.criterion.precision or 0))
+        )
+
+    def keyed(self) -> tuple[Term, ...]:
+        """The conditions that join the sides."""
+        return self.exact or (self.anchor(),)
+
+    def side(self, which: str, without: str = "") -> str:
+        """SQL of one side: rid, k0, k1, ... and the values that conditions and vetoes need, exploded over columns.
+
+        `without` is a SELECT of rids to leave out (records an earlier rule already matched).
+        """
+        prepared = self.left if which == "left" else self.right
+        carried = {c for t in (*self.fuzzy, *(t for v in self.vetoes for t in v)) for c in getattr(t, which)}
+        rest = "".join(f", {c}" for c in sorted(carried))
+        anti = f" ANTI JOIN ({without}) AS matched USING (rid)" if without else ""
+        keyed = self.keyed()
+        selects = [
+            f"SELECT rid, {', '.join(f'{c} AS k{i}' for i, c in enumerate(columns))}{rest} "
+            f"FROM {prepared.table}{anti} WHERE {' AND '.join(f'{c} IS NOT NULL' for c in dict.fromkeys(columns))}"
+            for columns in product(*(getattr(t, which) for t in keyed))
+        ]
+        return selects[0] if len(selects) == 1 else " UNION ".join(selects)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Names of the key columns of a side."""
+        return tuple(f"k{i}" for i in range(len(self.keyed())))
+
+    @property
+    def pairs_repeat(self) -> bool:
+        """Whether one pair of records may be found more than once: several columns, or sides that differ in dedupe."""
+        exploded = any(len(t.left) > 1 or len(t.right) > 1 for t in self.keyed())
+        return exploded or (self.kind == "dedupe" and self.crosswise)
+
+    @property
+    def crosswise(self) -> bool:
+        """Dedupe with different columns left and right: a pair may hold in either direction."""
+        return any(t.left != t.right for t in (*self.when, *(t for v in self.vetoes for t in v)))
+
+    def conditions(self, anchored_by_value: bool = False) -> str:
+        """SQL of everything that must hold beyond the join on keys."""
+        anchor = None if self.exact else self.anchor()
+        tests = [t.passes() for t in self.fuzzy if not (anchored_by_value and t is anchor)]
+        tests += [f"NOT ({' AND '.join(t.holds() for t in veto)})" for veto in self.vetoes]
+        return " AND ".join(tests) or "true"
+
+    def score(self) -> str:
+        """SQL: the weakest condition's score (exact conditions score 1)."""
+        scores = [t.score() for t in self.fuzzy]
+        if not scores:
+            return "1.0"
+        return scores[0] if len(scores) == 1 else f"least({', '.join(scores)})"

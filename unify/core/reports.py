@@ -1,0 +1,165 @@
+"""What a run says about itself: small frozen reports, the same in Python, in the catalog and behind `--json`.
+
+RunReport
+├── stages      seconds per stage
+├── arrows      rows accounted for at every arrow: rows in = rows out + rows aside, each with a reason
+├── entities    per entity: files, rows kept, quarantined by reason, filtered
+├── overrides   always and never pairs in force
+├── rules       per rule: candidates, links, marginal yield, seconds
+├── ignored     values that were no evidence
+├── clusters    sizes, largest, cuts
+└── changes     customers created, merged, split, retired since the previous generation
+"""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, computed_field
+
+
+class Report(BaseModel):
+    """Base: frozen, reads back what it wrote."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as `--json` prints it."""
+        return self.model_dump(mode="json")
+
+
+class StageReport(Report):
+    """Wall-clock seconds of one stage."""
+
+    stage: str
+    seconds: float
+
+
+class ArrowReport(Report):
+    """Rows at one arrow of the road. `aside`: reason to rows that did not go on."""
+
+    arrow: str
+    rows_in: int
+    rows_out: int
+    aside: dict[str, int] = {}
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def balanced(self) -> bool:
+        """Whether every row is accounted for."""
+        return self.rows_in == self.rows_out + sum(self.aside.values())
+
+
+class EntityReport(Report):
+    """How one entity was ingested; rows_in = rows_kept + rows_quarantined + rows_filtered + rows_superseded."""
+
+    entity: str
+    files: int
+    rows_in: int
+    rows_kept: int
+    rows_quarantined: int = 0
+    rows_filtered: int = 0
+    rows_superseded: int = 0
+    reasons: dict[str, int] = {}
+    """Quarantine reason to rows."""
+    columns: list[dict[str, Any]] = []
+    """name, type, label of every column."""
+    seconds: float = 0.0
+    warnings: list[str] = []
+
+
+class OverridesReport(Report):
+    """Override pairs in force, and entries that name records that are not there."""
+
+    always: int = 0
+    never: int = 0
+    unknown: int = 0
+
+
+class RuleReport(Report):
+    """What one rule did.
+
+    shape        star, join or similarity (docs/how-rules-run.md)
+    candidates   pairs of records compared or, for a star rule, implied by its key groups
+    links        pairs found
+    ignored      values left out because too many records share them or the rule would explode
+    yields       marginal yield: records that only this rule brought to another record
+    """
+
+    rule: int
+    kind: str
+    name: str
+    left: str
+    right: str
+    sentence: str
+    shape: str
+    candidates: int
+    links: int
+    ignored: int
+    seconds: float
+    yields: int = 0
+
+
+class IgnoredValue(Report):
+    """A value that a rule did not use as evidence."""
+
+    rule: int
+    value: str
+    records: int
+    pairs: int
+    reason: str
+
+
+class LargestCluster(Report):
+    """One of the customers with the most records."""
+
+    CustomerId: str
+    records: int
+
+
+class ClusterReport(Report):
+    """Clusters of the run. `histogram`: records in a cluster to clusters. `cuts`: limit to links that yielded."""
+
+    records: int
+    customers: int
+    dropped: int = 0
+    """Records left out because their entity does not include records that match nothing."""
+    histogram: dict[int, int] = {}
+    largest: list[LargestCluster] = []
+    cuts: dict[str, int] = {}
+
+
+class ChangeReport(Report):
+    """What happened to CustomerIds since the previous generation; `previous` is its number, null for the first run."""
+
+    previous: int | None = None
+    created: int = 0
+    merged: int = 0
+    split: int = 0
+    retired: int = 0
+    unchanged: int = 0
+
+
+class RunReport(Report):
+    """Everything a run says about itself."""
+
+    run: int
+    generation: int
+    project: str
+    started: str
+    seconds: float
+    peak_mib: float
+    stages: list[StageReport] = []
+    arrows: list[ArrowReport] = []
+    entities: list[EntityReport] = []
+    overrides: OverridesReport = OverridesReport()
+    rules: list[RuleReport] = []
+    ignored: list[IgnoredValue] = []
+    clusters: ClusterReport | None = None
+    changes: ChangeReport | None = None
+    warnings: list[str] = []
+
+    def __repr__(self) -> str:
+        customers = f", {self.clusters.customers:,} customers" if self.clusters else ""
+        rows = sum(e.rows_in for e in self.entities)
+        return (
+            f"<RunReport run {self.run} → generation {self.generation}: {rows:,} rows{customers}, {self.seconds:.1f} s>"
+        )
