@@ -1,5 +1,6 @@
 """Entities: what is ingested, from which files, under which key."""
 
+from datetime import date
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -48,6 +49,12 @@ class RowFilter(Noun):
     column: str
     operator: FilterOperator
     value: str | int | float | bool | tuple[str, ...] | None = None
+
+    @field_validator("value", mode="before")
+    @classmethod
+    def _dates_as_text(cls, value: Any) -> Any:
+        """YAML reads an unquoted 2020-01-31 as a date."""
+        return value.isoformat() if isinstance(value, date) else value
 
     @model_validator(mode="after")
     def _value_fits(self) -> Self:
