@@ -49,7 +49,7 @@ def check_plan(project: Project, schemas: Schemas) -> None:
     """Raise one SpecError that lists every problem of the conflation plan; do nothing when there is none."""
     if project.conflation is None:
         return
-    problems = list(plan_problems(project, project.conflation, schemas))
+    problems = dict.fromkeys(plan_problems(project, project.conflation, schemas))  # dedupe names both sides
     if problems:
         raise SpecError("\n".join(str(p) for p in problems), where="conflation plan")
 

@@ -47,7 +47,10 @@ def parse_project(text: str, *, where: str = "project", is_json: bool = False) -
     try:
         return Project.model_validate(data)
     except ValidationError as error:
-        problems = [_problem(e, data, lines) for e in error.errors()]
+        errors = [
+            e for e in error.errors() if not (e["type"] == "too_short" and e["input"])
+        ]  # it only lost its bad items
+        problems = [_problem(e, data, lines) for e in errors]
         raise SpecError("\n".join(problems), where=where, hint="docs/project-file.md lists every key") from None
 
 
