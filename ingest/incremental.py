@@ -34,7 +34,7 @@ from unify.core.steps import Query, Step
 FULL, INCREMENTS = "FullData", "IncrementalData"
 UPSERTS, DELETES = "Upserts", "Deletes"
 HOUR = timedelta(hours=1)
-_LEVELS = (("year", r"\d{4}"), ("month", r"\d{2}"), ("day", r"\d{2}"), ("hour", r"\d{2}"))
+_LEVELS = (("year", r"\d{4}"), ("month", r"\d{2}"), ("day", r"\d{2}"), ("two-digit hour", r"\d{2}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def _hours(folder: Path) -> Iterator[tuple[datetime, Path]]:
         level, pattern = _LEVELS[len(numbers)]
         for below in _listed(path):
             if not below.is_dir() or not re.fullmatch(pattern, below.name, re.ASCII):
-                raise _not_an_hour(below, f"{below.name!r} is not the folder of a {level}")
+                raise _not_an_hour(below, f"{below.name!r} is not a {level}")
             yield from down(below, (*numbers, int(below.name)))
 
     yield from down(folder, ())
