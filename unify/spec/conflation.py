@@ -133,6 +133,8 @@ class Criterion(Noun):
     @property
     def is_exact(self) -> bool:
         """Whether equality of the normalised values decides (phonetic codes are equal or not; so are prefixes)."""
+        if self.compare == "token_set":
+            return False  # at 100 % the words of one are among the words of the other: no equality
         return self.compare in ("exact", "phonetic", "prefix") or self.precision == 100
 
 

@@ -1,0 +1,90 @@
+"""Normalisers that work word by word. Each different word of a batch is looked at once, whatever its count.
+
+A batch of values is split into words by Arrow; the words become integers (dictionary encoding); Python decides once per
+different word; Arrow puts the values together again. That is what makes word tables as fast as SQL.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import jellyfish
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from unify.conflation.normalize_text import fold, to_ascii
+from unify.conflation.words import addresses, names, organizations
+from unify.core.engine import Function
+
+Word = Callable[[str], str]
+"""One word, without white space, to what stands for it: a word, several parted by a blank, or nothing."""
+
+REMEMBERED = 200_000
+"""Words whose answer is kept, per function: about 20 MiB, and most of the words of a million names."""
+
+
+def by_word(column: pa.Array | pa.ChunkedArray, word: Word) -> pa.Array:
+    """Each value with `word` applied to its words, joined by single blanks; nulls stay nulls."""
+    values = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    lists = pc.utf8_split_whitespace(values)
+    codes = lists.flatten().dictionary_encode()
+    answers = pa.array([word(w) if w else "" for w in codes.dictionary.to_pylist()], pa.string())
+    kept = np.asarray(pc.not_equal(answers, "")).astype(bool)[codes.indices.to_numpy(zero_copy_only=False)]
+    words = answers.take(codes.indices)
+    # flatten() skips null lists, so offsets are counted anew from the lengths, nulls counting 0.
+    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
+    ends = np.concatenate(([0], np.cumsum(kept)))[np.concatenate(([0], np.cumsum(lengths)))]
+    parts = pa.ListArray.from_arrays(pa.array(ends.astype(np.int32)), words.filter(pa.array(kept)))
+    joined = pc.binary_join(parts, " ")
+    return pc.if_else(values.is_valid(), joined, pa.scalar(None, pa.string())) if values.null_count else joined
+
+
+def _name(column: pa.Array) -> pa.Array:
+    return by_word(column, _name_word)
+
+
+def _address(column: pa.Array) -> pa.Array:
+    joined = by_word(column, _address_word)
+    for pattern, replacement in addresses.PHRASES:
+        joined = pc.replace_substring_regex(joined, pattern, replacement)
+    return joined
+
+
+def _organization(column: pa.Array) -> pa.Array:
+    full = by_word(column, _organization_word)
+    short = by_word(full, lambda word: "" if word in organizations.NOISE else word)
+    return pc.if_else(pc.equal(short, ""), full, short)
+
+
+def _phonetic(column: pa.Array) -> pa.Array:
+    codes = by_word(column, _sound)
+    return pc.if_else(pc.equal(codes, ""), pa.scalar(None, pa.string()), codes)
+
+
+@lru_cache(REMEMBERED)
+def _name_word(raw: str) -> str:
+    return names.canonical(fold(raw))
+
+
+@lru_cache(REMEMBERED)
+def _address_word(raw: str) -> str:
+    return addresses.canonical(fold(raw))
+
+
+@lru_cache(REMEMBERED)
+def _organization_word(raw: str) -> str:
+    return organizations.canonical(fold(raw))
+
+
+@lru_cache(REMEMBERED)
+def _sound(raw: str) -> str:
+    """Metaphone of the word in ASCII; a word without letters, such as a number, sounds like itself."""
+    word = "".join(c for c in to_ascii(raw) if c.isalnum())
+    return jellyfish.metaphone(word) if any(c.isalpha() for c in word) else word
+
+
+NAME = Function("unify_name", ("VARCHAR",), "VARCHAR", _name)
+ADDRESS = Function("unify_address", ("VARCHAR",), "VARCHAR", _address)
+ORGANIZATION = Function("unify_organization", ("VARCHAR",), "VARCHAR", _organization)
+PHONETIC = Function("unify_phonetic", ("VARCHAR",), "VARCHAR", _phonetic)
+WORD_FUNCTIONS = (NAME, ADDRESS, ORGANIZATION)
