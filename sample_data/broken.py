@@ -7,13 +7,13 @@ of two equal rows stays cannot be told from outside.
 
 import csv
 import io
+from collections.abc import Callable
 from typing import Any
 
-from sample_data.people import CRM, KEYS, LOYALTY, ORDERS, PREFIX, REVIEWS, STORE, WEB, Record, Ref, World, dashed, us_date
+from sample_data.cases import Case
+from sample_data.people import CRM, KEYS, LOYALTY, ORDERS, REVIEWS, STORE, WEB, Record, Ref, World
 
 DELIMITERS = {CRM: ",", LOYALTY: ";", STORE: ",", ORDERS: ",", REVIEWS: ","}
-
-Case = dict[str, Any]
 
 
 def csv_line(entity: str, values: list[Any]) -> str:
@@ -34,40 +34,42 @@ def duplicate(note: str, ref: Ref, rows: int, **kept: str) -> Case:
     return {"note": note, "expect": {"kind": "duplicate", "record": list(ref), "quarantined": rows, "kept": kept}}
 
 
+_SOUND: dict[str, dict[str, Any]] = {
+    STORE: {"LoyaltyId": "L-1001", "Product": "Kettle", "Total": "39.50", "PurchasedOn": "2024-05-01"},
+    ORDERS: {"UserId": "U-1001", "Product": "Lamp", "Quantity": "1", "Total": "25.00", "OrderedOn": "5/1/2024"},
+}
+
+
 def _record(w: World, entity: str, **changes: Any) -> Record:
     """A record that would be accepted but for what the caller does to it."""
-    if entity in (CRM, LOYALTY, WEB):
-        w.add(entity, w.person(), **changes)
-    elif entity == STORE:
-        w.add(entity, w.person(), **{"LoyaltyId": "L-1001", "Product": "Kettle", "Total": "39.50", "PurchasedOn": "2024-05-01"} | changes)
-    else:
-        w.add(entity, w.person(), **{"UserId": "U-1001", "Product": "Lamp", "Quantity": "1", "Total": "25.00", "OrderedOn": "5/1/2024"} | changes)
+    w.add(entity, w.person(), **_SOUND.get(entity, {}) | changes)
     return w.records[entity][-1]
 
 
-def duplicate_keys(w: World) -> None:
+def duplicate_keys(w: World) -> list[Case]:
+    """One key twice, with different content."""
     cases = []
     for entity in (CRM, LOYALTY, WEB):
         p = w.person()
         ref = w.add(entity, p)
         w.add(entity, p, key=ref[1], kept=False, Telephone=None, EMail=None)
         cases.append(duplicate("the fuller row stays", ref, 1, EMail=p.email))
-    w.trap("duplicate_keys", "One key twice, with different content.", cases)
+    return cases
 
 
-def identical_rows(w: World) -> None:
+def identical_rows(w: World) -> list[Case]:
+    """A row exported more than once, letter by letter."""
     cases = []
     for entity, times in ((CRM, 2), (CRM, 3), (LOYALTY, 2), (WEB, 2)):
         ref = w.add(entity, w.person())
         original = w.records[entity][-1]
-        w.records[entity] += [
-            Record(entity, ref[1], dict(original.fields), None, kept=False) for _ in range(times - 1)
-        ]
+        w.records[entity] += [Record(entity, ref[1], dict(original.fields), None, kept=False) for _ in range(times - 1)]
         cases.append(duplicate(f"the same row {times} times", ref, times - 1))
-    w.trap("identical_rows", "A row exported more than once, letter by letter.", cases)
+    return cases
 
 
-def wrong_column_count(w: World) -> None:
+def wrong_column_count(w: World) -> list[Case]:
+    """Rows with too few or too many columns."""
     cases = []
     for entity, change in ((CRM, -3), (CRM, 2), (LOYALTY, 1), (LOYALTY, -5), (STORE, -1), (STORE, 1)):
         record = _record(w, entity)
@@ -75,10 +77,11 @@ def wrong_column_count(w: World) -> None:
         record.raw = csv_line(entity, values[:change] if change < 0 else [*values, *["surplus"] * change])
         count = f"{abs(change)} column{'s' if abs(change) > 1 else ''}"
         cases.append(quarantined(f"{count} too {'few' if change < 0 else 'many'}", record, None, "(?i)column|field"))
-    w.trap("wrong_column_count", "Rows with too few or too many columns.", cases)
+    return cases
 
 
-def bad_quoting(w: World) -> None:
+def bad_quoting(w: World) -> list[Case]:
+    """Quotes inside a quoted text that nobody doubled."""
     cases = []
     for entity, nickname in ((CRM, "The Boss"), (CRM, "Ace"), (LOYALTY, "Sunny")):
         record = _record(w, entity)
@@ -86,56 +89,57 @@ def bad_quoting(w: World) -> None:
         fields = {c: "" if v is None else v for c, v in record.fields.items()}
         fields["FullName"] = f'"{fields["FirstName"]} "{nickname}" {fields["LastName"]}"'
         record.raw = separator.join(fields.values())
-        cases.append(quarantined(f'a quote that is not doubled: {fields["FullName"]}', record, None, "(?i)quot"))
-    w.trap("bad_quoting", "Quotes inside a quoted text that nobody doubled.", cases)
+        cases.append(quarantined(f"a quote that is not doubled: {fields['FullName']}", record, None, "(?i)quot"))
+    return cases
 
 
-def impossible_dates(w: World) -> None:
+def impossible_dates(w: World) -> list[Case]:
+    """Days that never were."""
     rows = (
         (CRM, "DateOfBirth", "2/30/1985"), (CRM, "DateOfBirth", "13/45/1990"), (CRM, "DateOfBirth", "unknown"),
-        (LOYALTY, "DateOfBirth", "1991-02-29"), (LOYALTY, "DateOfBirth", "31.04.1977"), (WEB, "DateOfBirth", "1988-00-12"),
-        (STORE, "PurchasedOn", "2024-06-31"), (ORDERS, "OrderedOn", "2/30/2024"),
+        (LOYALTY, "DateOfBirth", "1991-02-29"), (LOYALTY, "DateOfBirth", "31.04.1977"),
+        (WEB, "DateOfBirth", "1988-00-12"), (STORE, "PurchasedOn", "2024-06-31"), (ORDERS, "OrderedOn", "2/30/2024"),
     )  # fmt: skip
-    cases = [
+    return [
         quarantined(f"{column} {text}", _record(w, entity, **{column: text}), column, "(?i)date|format")
         for entity, column, text in rows
     ]
-    w.trap("impossible_dates", "Days that never were.", cases)
 
 
-def unparsable_numbers(w: World) -> None:
+def unparsable_numbers(w: World) -> list[Case]:
+    """Text where a number belongs."""
     rows = (
         (LOYALTY, "RewardPoints", "12O"), (LOYALTY, "RewardPoints", "many"), (STORE, "Total", "N/A"),
         (STORE, "Total", "12..50"), (ORDERS, "Quantity", "two"), (ORDERS, "Total", "free"),
     )  # fmt: skip
-    cases = [
+    return [
         quarantined(f"{column} {text}", _record(w, entity, **{column: text}), column, "(?i)integer|decimal|number")
         for entity, column, text in rows
     ]
-    w.trap("unparsable_numbers", "Text where a number belongs.", cases)
 
 
-def null_keys(w: World) -> None:
+def null_keys(w: World) -> list[Case]:
+    """Rows without a primary key."""
     cases = []
     for entity in (CRM, LOYALTY, WEB, STORE):
         record = _record(w, entity)
         record.fields[KEYS[entity]] = None
         cases.append(quarantined(f"no {KEYS[entity]}", record, KEYS[entity], "(?i)key"))
-    w.trap("null_keys", "Rows without a primary key.", cases)
+    return cases
 
 
-def broken_json(w: World) -> None:
+def broken_json(w: World) -> list[Case]:
+    """Lines of a JSON export that are cut or malformed."""
     cases = []
-    for raw in ('{"UserId": "U-7001", "FirstName": "Cut o', '{"UserId": "U-7002" "FirstName": "No comma"}', '["U-7003", "a list"]'):
+    raws = '{"UserId": "U-7001", "FirstName": "Cut o', '{"UserId": "U-7002" "FirstName": "No"}', '["U-7003", "a list"]'
+    for raw in raws:
         record = _record(w, WEB)
         record.raw = raw
         cases.append(quarantined("not a JSON object", record, None, "(?i)json|object"))
-    w.trap("broken_json", "Lines of a JSON export that are cut or malformed.", cases)
+    return cases
 
 
-STORIES = (
+STORIES: tuple[Callable[[World], list[Case]], ...] = (
     duplicate_keys, identical_rows, wrong_column_count, bad_quoting, impossible_dates, unparsable_numbers, null_keys,
     broken_json,
 )  # fmt: skip
-
-__all__ = ["PREFIX", "STORIES", "csv_line", "dashed", "us_date"]

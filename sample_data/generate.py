@@ -8,12 +8,14 @@ import argparse
 import csv
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from sample_data import broken, ordinary, traps
+from sample_data import broken, one_person, ordinary, several_people
+from sample_data.cases import Case
 from sample_data.people import CRM, KEYS, LOYALTY, ORDERS, REVIEWS, STORE, WEB, Dice, Record, World
 
 SEED = 20260101
@@ -25,36 +27,40 @@ FILES = {
 }  # fmt: skip
 PROFILES = (CRM, LOYALTY, WEB)
 TRUTH, TRAPS = "output/truth.csv", "output/traps.yaml"
-ALWAYS, NEVER = "lists/always.csv", "lists/never.csv"
+LISTS = {"always_list": "lists/always.csv", "never_list": "lists/never.csv"}
+Trap = dict[str, Any]
 
 
-def build() -> tuple[World, dict[str, list[list[str]]]]:
-    """The invented world, and the override lists by file name."""
+def build() -> tuple[World, list[Trap]]:
+    """The invented world, and its traps: a trap's name and story are those of the function that sets it."""
     world = World(Dice(SEED))
     ordinary.populate(world)
-    for story in traps.STORIES:
-        story(world)
-    lists = {ALWAYS: traps.always_list(world), NEVER: traps.never_list(world)}
+    listed = [_trap(world, story) for story in (*one_person.STORIES, *several_people.STORIES)]
     ordinary.shop(world)
-    for break_something in broken.STORIES:
-        break_something(world)
+    listed += [_trap(world, story) for story in broken.STORIES]
     for records in world.records.values():
         world.dice.shuffle(records)
-    return world, lists
+    return world, listed
 
 
-def files(world: World, lists: dict[str, list[list[str]]]) -> dict[str, bytes]:
+def _trap(world: World, story: Callable[[World], list[Case]]) -> Trap:
+    return {"name": story.__name__, "what": story.__doc__, "cases": story(world)}
+
+
+def files(world: World, listed: list[Trap]) -> dict[str, bytes]:
     """Every file to write, by path relative to sample_data/."""
     out = {path: _file_of(entity, world.records[entity]) for entity, path in FILES.items()}
     out[TRUTH] = _table(["source", "entity", "key", "person"], _truth(world))
-    out[TRAPS] = _traps(world)
-    for path, rows in lists.items():
-        out[path] = _table(["Table1", "Table1Key", "Table2", "Table2Key"], rows)
+    out[TRAPS] = _traps(world, listed)
+    for trap in listed:
+        if trap["name"] in LISTS:
+            rows = [_pair(case) for case in trap["cases"]]
+            out[LISTS[trap["name"]]] = _table(["Table1", "Table1Key", "Table2", "Table2Key"], rows)
     return out
 
 
 def _file_of(entity: str, records: list[Record]) -> bytes:
-    """CRM comes out of a spreadsheet (BOM, CRLF), loyalty out of a European till (semicolons), the web as JSON lines."""
+    """CRM out of a spreadsheet (BOM, CRLF), loyalty out of a European till (semicolons), the web as JSON lines."""
     if entity == WEB:
         return "".join(f"{r.raw or json.dumps(r.fields, ensure_ascii=False)}\n" for r in records).encode()
     columns = next(list(r.fields) for r in records)
@@ -76,7 +82,13 @@ def _truth(world: World) -> list[list[str]]:
     return sorted(rows, key=lambda row: (row[0], row[1], row[2]))
 
 
-def _traps(world: World) -> bytes:
+def _pair(case: Case) -> list[str]:
+    """The two records of a case, as a line of an override list."""
+    first, second = [ref for group in case["expect"]["groups"] for ref in group]
+    return [*first, *second]
+
+
+def _traps(world: World, listed: list[Trap]) -> bytes:
     """Traps with their cases; a broken row is now named by file and line."""
     head = 2  # a CSV file's first record is on line 2
     place = {
@@ -93,9 +105,10 @@ def _traps(world: World) -> bytes:
             expect["file"], expect["line"] = place[id(record)]
         return {"note": case["note"], "expect": expect}
 
-    listed = [{**trap, "cases": [settled(case) for case in trap["cases"]]} for trap in world.traps]
+    shown = [{**trap, "cases": [settled(case) for case in trap["cases"]]} for trap in listed]
     text = "# Written by sample_data/generate.py; the kinds of `expect` are explained in docs/sample-data.md.\n"
-    return (text + yaml.safe_dump(listed, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)).encode()
+    text += yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
+    return text.encode()
 
 
 def _table(columns: list[str], rows: list[list[str]]) -> bytes:

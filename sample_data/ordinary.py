@@ -7,7 +7,7 @@ from sample_data import words
 from sample_data.people import CRM, LOYALTY, ORDERS, REVIEWS, STORE, WEB, Person, Ref, World, dashed, us_date
 
 PEOPLE = 560
-IN_CRM, IN_LOYALTY, IN_WEB = 0.80, 0.45, 0.40
+SHARES = {CRM: 0.80, LOYALTY: 0.45, WEB: 0.40}
 """Share of people a source knows; about half of them are in one source only."""
 
 EVIDENCE = ("EMail", "Telephone", "DateOfBirth", "Address")
@@ -18,8 +18,8 @@ def populate(world: World) -> None:
     for _ in range(PEOPLE):
         person = world.person()
         dice = world.dice
-        sources = [e for e, share in ((CRM, IN_CRM), (LOYALTY, IN_LOYALTY), (WEB, IN_WEB)) if dice.chance(share)] or [CRM]
-        for source in sources:
+        sources = [source for source, share in SHARES.items() if dice.chance(share)]
+        for source in sources or [CRM]:
             world.add(source, person, **_everyday_dirt(world, person, source))
 
 
@@ -102,5 +102,5 @@ def _day(world: World) -> date:
 NOBODY = Person(0, "", "", date(1970, 1, 1), "", "", "", "", "", "")
 
 
-def _activity(world: World, entity: str, **fields: str) -> Ref:
+def _activity(world: World, entity: str, **fields: Any) -> Ref:
     return world.add(entity, NOBODY, **fields)

@@ -28,15 +28,19 @@ class Dice:
         self._random = random.Random(seed).random
 
     def below(self, n: int) -> int:
+        """A whole number from 0 to n - 1."""
         return int(self._random() * n)
 
     def chance(self, share: float) -> bool:
+        """True in this share of cases."""
         return self._random() < share
 
     def pick(self, items: Sequence[T]) -> T:
+        """One of the items."""
         return items[self.below(len(items))]
 
     def shuffle(self, items: MutableSequence[Any]) -> None:
+        """Fisher-Yates, in place."""
         for i in range(len(items) - 1, 0, -1):
             j = self.below(i + 1)
             items[i], items[j] = items[j], items[i]
@@ -52,7 +56,7 @@ class Person:
     born: date
     email: str
     phone: str
-    """Ten digits: an area code and 555-01xx or 555-xxxx, the exchange kept for fiction."""
+    """Ten digits: an area code and 555-01xx, lines kept for fiction."""
     street: str
     city: str
     state: str
@@ -60,9 +64,11 @@ class Person:
 
     @property
     def id(self) -> str:
+        """What the truth file calls this person."""
         return f"P{self.number:04d}"
 
     def but(self, **changes: Any) -> "Person":
+        """The same person with other details."""
         return replace(self, **changes)
 
 
@@ -85,7 +91,6 @@ class World:
 
     dice: Dice
     records: dict[str, list[Record]] = field(default_factory=lambda: {entity: [] for entity in KEYS})
-    traps: list[dict[str, Any]] = field(default_factory=list)
     people: int = 0
     names: set[tuple[str, str]] = field(default_factory=set)
 
@@ -114,13 +119,11 @@ class World:
         key = key or f"{PREFIX[entity]}-{len(self.records[entity]) + 1001}"
         fields = {**_SPELT[entity](person, self.dice), **changes}
         unknown = set(changes) - set(_SPELT[entity](person, Dice(0)))
-        assert not unknown, f"{entity} has no column {unknown}"
-        self.records[entity].append(Record(entity, key, {KEYS[entity]: key, **fields}, person.id if kept else None, kept))
+        if unknown:
+            raise KeyError(f"{entity} has no column {unknown}")
+        who = person.id if kept else None
+        self.records[entity].append(Record(entity, key, {KEYS[entity]: key, **fields}, who, kept))
         return entity, key
-
-    def trap(self, name: str, what: str, cases: list[dict[str, Any]]) -> None:
-        assert len(cases) >= 2, f"{name}: one case is an anecdote"
-        self.traps.append({"name": name, "what": what, "cases": cases})
 
 
 def mailbox(first: str, last: str, n: int, dice: Dice) -> str:
@@ -135,10 +138,12 @@ def new_phone(n: int) -> str:
 
 
 def dashed(phone: str) -> str:
+    """`201-555-0100`."""
     return f"{phone[:3]}-{phone[3:6]}-{phone[6:]}"
 
 
 def us_date(day: date) -> str:
+    """`m/d/yyyy`, as en-US writes it."""
     return f"{day.month}/{day.day}/{day.year}"
 
 
