@@ -1,0 +1,288 @@
+"""One run: from `begin` to `publish` or `fail`."""
+
+import json
+import os
+import socket
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from unify.core.errors import StoreError, UnifyError
+from unify.core.names import quote
+from unify.store.catalog import Catalog
+from unify.store.failpoints import failpoint
+from unify.store.files import Layout, fsync, sweep
+from unify.store.lease import Lease
+from unify.store.nouns import Generation, Sweep, now
+from unify.store.rows import LIVE, generation
+from unify.store.trouble import tell, trouble
+
+
+class Build:
+    """A run that is building a generation. Use it as a context manager: leaving without `publish` marks the run failed.
+
+    number   of the run and of its generation; given once, never again
+    run_id   unique among all instances
+    path     the DuckDB file to write; it does not exist yet
+    swept    leftovers of earlier runs that were removed; after `publish`, old generations too
+    """
+
+    def __init__(self, layout: Layout, catalog: Catalog, lease: Lease, number: int, run_id: str, swept: Sweep) -> None:
+        self.number, self.run_id, self.swept = number, run_id, swept
+        self.path = layout.generation(number)
+        self._layout, self._catalog, self._lease = layout, catalog, lease
+        self._open = True
+
+    def publish(
+        self,
+        report: Mapping[str, Any],
+        keep: int,
+        *,
+        summary: Mapping[str, Any] | None = None,
+        marks: Mapping[str, int] | None = None,
+    ) -> Generation:
+        """Make this generation the one readers see and complete the run with its report, in one transaction.
+
+        The caller has closed its DuckDB connection. `keep` generations stay for rollback, this one included; older ones
+        are removed unless a reader has them pinned. `marks` are numbers that only grow and survive rollbacks.
+        Raises StoreError (nothing changed) when the file is not whole, the disk is full or the lease is gone.
+        """
+        self._require_open()
+        if keep < 1:
+            raise StoreError(f"cannot keep {keep} generations", where="keep", hint="keep at least 1, the published one")
+        texts = {"report": _json(report, "report"), "summary": _json(summary or {}, "summary")}
+        with trouble(self.path, "publish the generation"):
+            rows = _verify(self.path)
+            self._force_to_disk()
+            self._lease.require(self._layout.lease)
+            with self._catalog.write("publish") as catalog:
+                values = {
+                    "number": self.number,
+                    "at": now(),
+                    "bytes": self.path.stat().st_size,
+                    "rows": json.dumps(rows),
+                }
+                self._complete(catalog, {**values, **texts})
+                _raise_marks(catalog, marks or {})
+                _retire(catalog, self.number, keep)
+                live = {int(row["number"]) for row in catalog.execute(LIVE)}
+        self._close()
+        self._add(sweep(self._layout.leftovers(live)))
+        return self._published()
+
+    def fail(self, error: UnifyError | BaseException | Mapping[str, Any]) -> None:
+        """Mark the run failed and remove its files; what is published stays. Close your connection first.
+
+        Raises StoreError when the run was published already.
+        """
+        if self._settled():
+            raise StoreError(
+                f"run {self.number} is finished", where=str(self.path), hint="fail only a run that is building"
+            )
+        self._add(sweep(self._files()))  # first: on a full disk this makes the room that the catalog needs
+        with self._catalog.write("fail") as catalog:
+            catalog.execute(
+                "UPDATE runs SET state = 'failed', finished = $at, error = $error"
+                " WHERE number = $number AND state = 'running'",
+                {
+                    "at": now(),
+                    "error": json.dumps(_said(error), ensure_ascii=False, default=str),
+                    "number": self.number,
+                },
+            )
+        self._close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._open:
+            return
+        try:
+            if self._settled():
+                self._close()
+            else:
+                self.fail(error or StoreError("the run ended without publishing"))
+        except StoreError as second:
+            if error is None:
+                raise
+            error.add_note(f"the run could not be marked failed either ({second.message}); the next run will clean up")
+        if error is not None and (told := tell(error, self.path, "build the generation")) is not None:
+            raise told from error
+
+    def _require_open(self) -> None:
+        self._lease.require(self._layout.lease)
+        if not self._open:
+            raise StoreError(f"run {self.number} is finished", where=str(self.path), hint="begin a new one")
+
+    def _close(self) -> None:
+        self._open = False
+        self._lease.building = None
+
+    def _add(self, more: Sweep) -> None:
+        old = self.swept
+        self.swept = Sweep(old.removed + more.removed, old.in_use + more.in_use, old.failed + more.failed)
+
+    def _force_to_disk(self) -> None:
+        self.path.chmod(0o444)  # immutable from here on, also for a slip of ours
+        failpoint("publish.before_fsync")
+        fsync(self.path)
+        failpoint("publish.after_fsync")
+        fsync(self.path.parent)
+        failpoint("publish.after_directory_fsync")
+
+    def _complete(self, catalog: sqlite3.Connection, values: dict[str, Any]) -> None:
+        done = catalog.execute(
+            "UPDATE runs SET state = 'published', finished = $at, report = $report"
+            " WHERE number = $number AND state = 'running'",
+            {"at": values["at"], "report": values["report"], "number": self.number},
+        )
+        if done.rowcount != 1:
+            raise StoreError(
+                f"run {self.number} is no longer running: another writer took over",
+                where=str(self._layout.root),
+                hint="look at `unify runs`; run again",
+            )
+        catalog.execute(
+            "INSERT INTO generations (number, published, bytes, rows, summary)"
+            " VALUES ($number, $at, $bytes, $rows, $summary)",
+            {key: values[key] for key in ("number", "at", "bytes", "rows", "summary")},
+        )
+        catalog.execute(
+            "INSERT INTO publications (number, at, why) VALUES ($number, $at, 'run')",
+            {"number": self.number, "at": values["at"]},
+        )
+
+    def _settled(self) -> bool:
+        """Whether the catalog says this run is over: after an error around COMMIT only the catalog knows."""
+        found = self._catalog.rows("SELECT state FROM runs WHERE number = $number", {"number": self.number})
+        return not found or found[0]["state"] != "running"
+
+    def _published(self) -> Generation:
+        found = self._catalog.rows(f"{LIVE} AND g.number = $number", {"number": self.number})
+        return generation(found[0], self._layout)
+
+    def _files(self) -> list[Path]:
+        """Everything in generations/ that bears this run's number."""
+        return [path for path in self._layout.leftovers(keep=()) if path.name.startswith(f"{self.path.stem}.")]
+
+
+def begin(layout: Layout, catalog: Catalog, lease: Lease, project: str, purpose: str) -> Build:
+    """Write a new run down, mark the dead ones, sweep what they left. The lease says that no other run is alive."""
+    lease.require(layout.lease)
+    if lease.building is not None:
+        raise StoreError(
+            f"run {lease.building} is still building under this lease",
+            where=str(layout.root),
+            hint="publish or fail it first",
+        )
+    with trouble(layout.root, "begin a run"):
+        layout.generations.mkdir(exist_ok=True)
+        with catalog.write("begin") as connection:
+            _mark_killed(connection)
+            number = _next_number(connection, layout)
+            at = now()
+            run_id = f"{at[:19].replace('-', '').replace(':', '')}Z-{number:06d}-{os.urandom(3).hex()}"
+            connection.execute(
+                "INSERT INTO runs (number, run_id, state, purpose, project, pid, host, started)"
+                " VALUES ($number, $run_id, 'running', $purpose, $project, $pid, $host, $at)",
+                {
+                    "number": number,
+                    "run_id": run_id,
+                    "purpose": purpose,
+                    "project": project,
+                    "pid": os.getpid(),
+                    "host": socket.gethostname(),
+                    "at": at,
+                },
+            )
+            live = {int(row["number"]) for row in connection.execute(LIVE)}
+        lease.building = number
+        swept = sweep(layout.leftovers(live, building=number))
+    return Build(layout, catalog, lease, number, run_id, swept)
+
+
+def _mark_killed(connection: sqlite3.Connection) -> None:
+    hint = "its leftovers were removed; what was published before it is untouched"
+    error = StoreError("the process ended without a word: killed, out of memory, or power lost", hint=hint).as_dict()
+    connection.execute(
+        "UPDATE runs SET state = 'killed', finished = $at, error = $error WHERE state = 'running'",
+        {"at": now(), "error": json.dumps(error)},
+    )
+
+
+def _next_number(connection: sqlite3.Connection, layout: Layout) -> int:
+    """Above every number ever given (SQLite remembers) and every file there is (the catalog may be a backup)."""
+    given = connection.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'runs'").fetchone()[0] or 0
+    return max(int(given), layout.highest_number()) + 1
+
+
+def _retire(catalog: sqlite3.Connection, published: int, keep: int) -> None:
+    catalog.execute(
+        "UPDATE generations SET retired = $at WHERE retired IS NULL AND number <> $published AND number NOT IN"
+        " (SELECT number FROM generations WHERE retired IS NULL ORDER BY number DESC LIMIT $keep)",
+        {"at": now(), "published": published, "keep": keep},
+    )
+
+
+def _raise_marks(catalog: sqlite3.Connection, marks: Mapping[str, int]) -> None:
+    for name, value in marks.items():
+        catalog.execute(
+            "INSERT INTO marks (name, value) VALUES ($name, $value)"
+            " ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)",
+            {"name": name, "value": value},
+        )
+
+
+def _verify(path: Path) -> dict[str, int]:
+    """Table to row count of a closed, checkpointed DuckDB file; StoreError when it is not that."""
+    if not path.exists():
+        raise StoreError("nothing was built", where=str(path), hint="write the tables to build.path before publishing")
+    wal = path.with_name(f"{path.name}.wal")
+    if wal.exists():
+        raise StoreError(
+            "the generation is still open or was not checkpointed",
+            where=str(wal),
+            hint="close every connection to it, then publish",
+        )
+    return count_rows(path)
+
+
+def count_rows(path: Path) -> dict[str, int]:
+    """Table to row count, by opening the file read-only: proof that a reader can."""
+    import duckdb
+
+    with trouble(path, "open the generation"), duckdb.connect(str(path), read_only=True) as connection:
+        tables = [
+            str(name)
+            for (name,) in connection.execute(
+                "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'main' AND NOT temporary"
+                " ORDER BY table_name"
+            ).fetchall()
+        ]
+        counts = connection.execute(
+            " UNION ALL ".join(f"SELECT {n}, count(*) FROM {quote(t)}" for n, t in enumerate(tables))
+            or "SELECT 0, 0 LIMIT 0"
+        ).fetchall()
+        return {tables[n]: int(rows) for n, rows in sorted(counts)}
+
+
+def _json(value: Mapping[str, Any], what: str) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise StoreError(
+            f"the {what} is not JSON: {error}", where=what, hint="use numbers, text, lists and dicts"
+        ) from error
+
+
+def _said(error: UnifyError | BaseException | Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(error, UnifyError):
+        return dict(error.as_dict())
+    if isinstance(error, BaseException):
+        return {"error": type(error).__name__, "message": str(error), "where": "", "hint": ""}
+    return dict(error)
