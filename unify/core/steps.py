@@ -25,6 +25,7 @@ class Step:
     reads     tables it reads (ours, not system tables)
     keep      True: part of the generation, readers see it. False: scratch, gone with the connection
     releases  scratch tables nobody needs after this step: the engine drops them to free memory
+    view      True: readers get the SELECT itself under that name, nothing is stored; it takes no bound values
     """
 
     makes: str
@@ -33,3 +34,4 @@ class Step:
     reads: tuple[str, ...] = ()
     keep: bool = False
     releases: tuple[str, ...] = ()
+    view: bool = False

@@ -26,7 +26,9 @@ def default_memory_limit() -> str:
 class DuckDBEngine:
     """One connection. `path` is the file that kept steps write to; None keeps everything in memory."""
 
-    def __init__(self, path: Path | None = None, *, memory_limit: str | None = None, threads: int | None = None) -> None:
+    def __init__(
+        self, path: Path | None = None, *, memory_limit: str | None = None, threads: int | None = None
+    ) -> None:
         config: dict[str, Any] = {
             "memory_limit": memory_limit or default_memory_limit(),
             "preserve_insertion_order": False,
@@ -41,13 +43,13 @@ class DuckDBEngine:
         self._defined: set[str] = set()
 
     def build(self, step: Step) -> int:
-        """Make the step's table, drop what it releases, return its row count."""
-        kind = "TABLE" if step.keep else "TEMP TABLE"
+        """Make the step's table or view, drop what it releases, return its row count (0 for a view)."""
+        kind = ("" if step.keep else "TEMP ") + ("VIEW" if step.view else "TABLE")
         sql = f"CREATE OR REPLACE {kind} {quote(step.makes)} AS {step.query.sql}"
         made = self.connection.execute(sql, step.query.params or None).fetchone()
         for table in step.releases:
             self.connection.execute(f"DROP TABLE IF EXISTS temp.{quote(table)}")
-        return int(made[0]) if made else 0
+        return int(made[0]) if made and not step.view else 0
 
     def fetch(self, query: Query) -> pa.Table:
         """The answer of one SELECT."""
@@ -92,5 +94,7 @@ class DuckDBEngine:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
