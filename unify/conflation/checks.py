@@ -1,7 +1,7 @@
 """The plan against the real columns: every documented limit as an error that names what offends and the next move.
 
-The nine limits of a conflation plan (reference §3.10) are numbered in the comments below. All problems are collected, so
-that a user mends a plan in one round.
+The nine limits of a conflation plan (reference §3.10) are numbered in the comments below. All problems are
+collected, so that a user mends a plan in one round.
 """
 
 from collections.abc import Iterator, Mapping
@@ -41,7 +41,7 @@ def family(sql_type: str) -> str:
     >>> family("DECIMAL(18,2)"), family("TIMESTAMP WITH TIME ZONE"), family("VARCHAR")
     ('number', 'datetime', 'string')
     """
-    base = sql_type.split("(")[0].split(" ")[0].split("_")[0].upper()
+    base = sql_type.split("(", maxsplit=1)[0].split(" ", maxsplit=1)[0].split("_", maxsplit=1)[0].upper()
     return FAMILIES.get(base, sql_type.lower())
 
 

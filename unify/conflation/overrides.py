@@ -18,10 +18,10 @@ SHOWN = 5
 def resolve_overrides(
     engine: Engine, project: Project, plan: ConflationPlan
 ) -> tuple[OverridesReport, tuple[str, ...]]:
-    """Make `override_pairs`; returns the counts, and warnings for entries whose record is not there (it may be deleted).
+    """Make `override_pairs`; returns the counts, and warnings for entries whose record is not there (it may be gone).
 
-    Raises SpecError for an entity that is not in the plan, for a record paired with itself, and for a dedupe override on
-    an entity without a dedupe rule (reference §3.5).
+    Raises SpecError for an entity that is not in the plan, for a record paired with itself, and for a dedupe override
+    on an entity without a dedupe rule (reference §3.5).
     """
     spelled = {table_of(o.entity): o.entity for o in plan.order} | {o.entity: o.entity for o in plan.order}
     named = engine.fetch(
@@ -38,16 +38,15 @@ def resolve_overrides(
                 hint=did_you_mean(str(row["entity"]), spelled) + " (names are case-sensitive)",
             )
     cases = " ".join(f"WHEN $table_{i} THEN $entity_{i}" for i in range(len(spelled)))
-    params = {f"table_{i}": t for i, t in enumerate(spelled)} | {
-        f"entity_{i}": e for i, e in enumerate(spelled.values())
-    }
+    params = {f"table_{i}": name for i, name in enumerate(spelled)}
+    params |= {f"entity_{i}": name for i, name in enumerate(spelled.values())}
     engine.build(
         Step(
             "override_rids",
             Query(
                 f"SELECT o.list, o.kind, o.entity1, o.key1, o.entity2, o.key2, x.rid AS rid1, y.rid AS rid2 FROM "
-                f"(SELECT list, kind, CASE entity1 {cases} END AS entity1, key1, CASE entity2 {cases} END AS entity2, key2 "
-                "FROM overrides) AS o "
+                f"(SELECT list, kind, CASE entity1 {cases} END AS entity1, key1, "
+                f"CASE entity2 {cases} END AS entity2, key2 FROM overrides) AS o "
                 "LEFT JOIN records AS x ON x.entity = o.entity1 AND x.key = o.key1 "
                 "LEFT JOIN records AS y ON y.entity = o.entity2 AND y.key = o.key2",
                 params,
@@ -89,7 +88,8 @@ def _refuse_self_pairs(engine: Engine) -> None:
 def _refuse_dedupe_overrides_without_rules(engine: Engine, plan: ConflationPlan) -> None:
     inside = engine.fetch(
         Query(
-            "SELECT DISTINCT list, entity1 AS entity FROM override_rids WHERE entity1 = entity2 AND kind = 'always' ORDER BY ALL"
+            "SELECT DISTINCT list, entity1 AS entity FROM override_rids "
+            "WHERE entity1 = entity2 AND kind = 'always' ORDER BY ALL"
         )
     ).to_pylist()
     for row in inside:

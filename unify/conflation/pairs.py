@@ -14,8 +14,10 @@ makes  links_<n>      a, b (a < b), rule, score: one row per pair
 
 from time import perf_counter
 
+import pyarrow as pa
+
 from unify.conflation.rules import BoundRule
-from unify.conflation.similarity import similar_values
+from unify.conflation.similarity import Ignored, similar_values
 from unify.core.engine import Engine, scalar
 from unify.core.errors import OverloadError
 from unify.core.reports import RuleReport
@@ -74,13 +76,13 @@ class RuleRunner:
     # ── counting ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _key_groups(self) -> str:
-        """SQL: key groups that make pairs: key_group, k0, k1, ..., records, pairs, hub_left, hub_right (smallest rids)."""
+        """SQL: key groups that make pairs: key_group, k0, ..., records, pairs, hub_left, hub_right (smallest rids)."""
         rids = "count(DISTINCT rid)" if self.bound.pairs_repeat else "count(*)"
         per_key = f"SELECT {self.keys}, {rids} AS n, min(rid) AS hub FROM {{}} GROUP BY {self.keys}"
         if self.self_join:
             body = (
-                f"SELECT {self.keys}, n AS records, n::BIGINT * (n - 1) // 2 AS pairs, hub AS hub_left, hub AS hub_right "
-                f"FROM ({per_key.format(self.left)}) WHERE n > 1"
+                f"SELECT {self.keys}, n AS records, n::BIGINT * (n - 1) // 2 AS pairs, "
+                f"hub AS hub_left, hub AS hub_right FROM ({per_key.format(self.left)}) WHERE n > 1"
             )
         else:
             body = (
@@ -103,13 +105,35 @@ class RuleRunner:
             self.engine, self.bound.anchor().criterion, left, None if self.self_join else right, f"similar_{n}",
             max_pairs=self.plan.max_pairs, overload=self.plan.overload,
         )  # fmt: skip
-        self._note_ignored(report)
+        self._note_ignored(report.ignored)
         same = f" UNION ALL SELECT value, value FROM {left} WHERE n > 1" if self.self_join else ""
         found = f"SELECT a, b FROM similar_{n}{same}"
+        same_value = "l.n::BIGINT * (l.n - 1) // 2" if self.self_join else "l.n::BIGINT * r.n"
         return (
-            "SELECT row_number() OVER () AS key_group, a AS k0, b AS k1, l.n + r.n AS records, l.n::BIGINT * r.n AS pairs "
+            "SELECT row_number() OVER () AS key_group, a AS k0, b AS k1, l.n + r.n AS records, "
+            f"CASE WHEN a = b THEN {same_value} ELSE l.n::BIGINT * r.n END AS pairs "
             f"FROM ({found}) JOIN {left} AS l ON l.value = a JOIN {right} AS r ON r.value = b"
         )
+
+    def _note_ignored(self, values: tuple[Ignored, ...]) -> None:
+        """Values that the similarity join left out go to ignored_<n>."""
+        if not values:
+            return
+        reason = f"with it the rule would compare more than {self.plan.max_pairs:,} pairs"
+        rows = [{"value": v.value, "side": v.side, "pairs": v.pairs} for v in values]
+        self.engine.load("left_out", pa.Table.from_pylist(rows))
+        counts = " UNION ALL ".join(
+            f"SELECT '{side}' AS side, CAST(value AS VARCHAR) AS value, n FROM values_{side}_{self.n}"
+            for side in (("left",) if self.self_join else ("left", "right"))
+        )
+        self.left_out = self._build(
+            f"ignored_{self.n}",
+            f"SELECT CAST({self.n} AS SMALLINT) AS rule, value, CAST(n AS BIGINT) AS records, pairs, $reason AS reason "
+            f"FROM left_out JOIN ({counts}) USING (side, value)",
+            "values that are no evidence",
+            reason=reason,
+        )
+        self._release("left_out")
 
     def _pairs(self) -> int:
         return int(scalar(self.engine, Query(f"SELECT coalesce(sum(pairs), 0)::BIGINT FROM {self.groups}")))
@@ -130,7 +154,8 @@ class RuleRunner:
             return pairs
         if plan.overload == "refuse":
             raise self._overload(pairs)
-        running = f"SELECT key_group, sum(pairs) OVER (ORDER BY pairs, {', '.join(self.group_keys)}) AS running FROM {self.groups}"
+        by_size = f"ORDER BY pairs, {', '.join(self.group_keys)}"
+        running = f"SELECT key_group, sum(pairs) OVER ({by_size}) AS running FROM {self.groups}"
         self._leave_out(
             f"key_group IN (SELECT key_group FROM ({running}) WHERE running > {plan.max_pairs})",
             f"with it the rule would compare more than {plan.max_pairs:,} pairs",
@@ -155,8 +180,8 @@ class RuleRunner:
     def _leave_out(self, when: str, reason: str) -> None:
         """Move the groups for which `when` holds from the key groups to ignored_<n>."""
         rows = (
-            f"SELECT CAST({self.n} AS SMALLINT) AS rule, {self._spoken_key()} AS value, records, pairs, $reason AS reason "
-            f"FROM {self.groups} WHERE {when}"
+            f"SELECT CAST({self.n} AS SMALLINT) AS rule, {self._spoken_key()} AS value, records, pairs, "
+            f"$reason AS reason FROM {self.groups} WHERE {when}"
         )
         before = f"FROM ignored_{self.n} UNION ALL " if self.left_out else ""
         if int(scalar(self.engine, Query(f"SELECT count(*) FROM {self.groups} WHERE {when}"))):
@@ -172,16 +197,20 @@ class RuleRunner:
     def _star(self) -> int:
         """Dedupe: everybody to the group's smallest rid. Match: everybody to the smallest rid of the other side."""
         distinct = "DISTINCT " if self.bound.pairs_repeat else ""
-        member = f"SELECT {distinct}key_group, CAST({{}} AS UTINYINT) AS side, rid FROM {{}} JOIN {self.groups} USING ({self.keys})"
+        member = (
+            f"SELECT {distinct}key_group, CAST({{}} AS UTINYINT) AS side, rid "
+            f"FROM {{}} JOIN {self.groups} USING ({self.keys})"
+        )
+        with_hubs = f"FROM star_{self.n} JOIN {self.groups} USING (key_group)"
         if self.self_join:
             self._build(f"star_{self.n}", member.format("NULL", self.left), "who shares a value")
-            found = f"SELECT {distinct}hub_left AS a, rid AS b FROM star_{self.n} JOIN {self.groups} USING (key_group) WHERE rid <> hub_left"
+            found = f"SELECT {distinct}hub_left AS a, rid AS b {with_hubs} WHERE rid <> hub_left"
         else:
             both = f"{member.format(0, self.left)} UNION ALL {member.format(1, self.right)}"
             self._build(f"star_{self.n}", both, "who shares a value")
             found = (
-                f"SELECT DISTINCT CASE side WHEN 0 THEN hub_right ELSE rid END AS a, CASE side WHEN 0 THEN rid ELSE hub_left END AS b "
-                f"FROM star_{self.n} JOIN {self.groups} USING (key_group)"
+                "SELECT DISTINCT CASE side WHEN 0 THEN hub_right ELSE rid END AS a, "
+                f"CASE side WHEN 0 THEN rid ELSE hub_left END AS b {with_hubs}"
             )
         return self._links(f"SELECT a, b, 1.0 AS score FROM ({found})")
 

@@ -1,13 +1,14 @@
 """Give every record its rid and normalise, once, the columns that rules need.
 
 makes  records                one row per record: rid (dense, by conflation order then key), entity, entity_no, key
-       prepared_<n>           one row per record of entity n of the order: rid, source_row, v0, v1, ... (null = no value)
+       prepared_<n>           one row per record of the n-th entity: rid, source_row, v0, v1, ... (null: no value)
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from unify.conflation.compare import join_key
-from unify.conflation.normalize import Lists, normalized
+from unify.conflation import compare
+from unify.conflation.normalize import Lists, define, normalized
 from unify.core.engine import Engine, scalar
 from unify.core.errors import SpecError, did_you_mean
 from unify.core.names import quote, table_of
@@ -28,8 +29,8 @@ class Prepared:
     lists: Lists
     values: dict[str, str] = field(default_factory=dict)
     """SQL expression over the source table to column name (v0, v1, ...)."""
-    asked: dict[tuple[str, str], str] = field(default_factory=dict)
-    """(source column, spoken chain) to prepared column; what explain shows."""
+    chains: set[tuple[NormalizeStep, ...]] = field(default_factory=set)
+    """Every chain of normalisers in use; their functions must be defined before the values are made."""
 
     @property
     def table(self) -> str:
@@ -43,14 +44,13 @@ class Prepared:
                 f"{self.entity} has no column {column!r}", where="conflation", hint=did_you_mean(column, self.types)
             )
         value = normalized(quote(column), self.types[column], normalize, self.lists)
-        return join_key(criterion, value) if criterion is not None and criterion.is_exact else value
+        return compare.join_key(criterion, value) if criterion is not None and criterion.is_exact else value
 
     def value(self, column: str, normalize: tuple[NormalizeStep, ...], criterion: Criterion | None = None) -> str:
         """The prepared column that holds this value; registers it when it is new."""
         expression = self.expression(column, normalize, criterion)
         name = self.values.setdefault(expression, f"v{len(self.values)}")
-        chain = " → ".join(str(step) for step in normalize) or "as is"
-        self.asked[column, chain] = name
+        self.chains.add(normalize)
         return name
 
     def step(self) -> Step:
@@ -71,8 +71,8 @@ class Prepared:
 def records_steps(engine: Engine, project: Project, plan: ConflationPlan) -> list[Step]:
     """Steps that make `record_rows` (scratch: rid, entity_no, source_row) and `records`.
 
-    The rid is dense from 0: entities in conflation order, inside an entity by key in the key's own type. The smaller rid
-    is the more important record; ties anywhere are broken by it, so row order in files decides nothing.
+    The rid is dense from 0: entities in conflation order, inside an entity by key in the key's own type. The smaller
+    rid is the more important record; ties anywhere are broken by it, so row order in files decides nothing.
     """
     parts, rows, offset = [], [], 0
     for number, ordered in enumerate(plan.order):
@@ -88,8 +88,9 @@ def records_steps(engine: Engine, project: Project, plan: ConflationPlan) -> lis
         )
         offset += int(scalar(engine, Query(f"SELECT count(*) FROM {table}")))
     sources = tuple(table_of(o.entity) for o in plan.order)
+    union = "\nUNION ALL\n"
     return [
-        Step("record_rows", Query("\nUNION ALL\n".join(rows)), "number the records", reads=sources),
+        Step("record_rows", Query(union.join(rows)), "number the records", reads=sources),
         Step(
             "records",
             Query(
@@ -101,3 +102,15 @@ def records_steps(engine: Engine, project: Project, plan: ConflationPlan) -> lis
             keep=True,
         ),
     ]
+
+
+def prepare(engine: Engine, project: Project, plan: ConflationPlan, prepared: Mapping[str, Prepared]) -> int:
+    """Make `records` and every prepared table; returns the number of records."""
+    lists = next(iter(prepared.values())).lists
+    define(engine, {chain for p in prepared.values() for chain in p.chains}, lists)
+    engine.define(compare.functions())
+    for step in records_steps(engine, project, plan):
+        rows = engine.build(step)
+    for one in prepared.values():
+        engine.build(one.step())
+    return rows

@@ -4,8 +4,8 @@ A side is one entity's prepared values, keyed by the rule's exact conditions:
 
     left(rid, k0, k1, ..., v4, v7)  JOIN  right(...)  ON k0 = k0 AND k1 = k1  WHERE fuzzy conditions AND NOT vetoes
 
-A condition over several columns (`fields: [Mobile, Telephone]`) explodes its side: one row per record and column, so that
-the join stays an equi-join whatever the number of columns.
+A condition over several columns (`fields: [Mobile, Telephone]`) explodes its side: one row per record and column, so
+that the join stays an equi-join whatever the number of columns.
 """
 
 from dataclasses import dataclass
@@ -113,7 +113,7 @@ class BoundRule:
         return text
 
     def anchor(self) -> Term:
-        """The fuzzy condition that generates candidates when there is no exact one: ranges first, then the strictest."""
+        """The fuzzy condition that generates candidates when none is exact: ranges first, then the strictest."""
         return min(
             self.fuzzy, key=lambda t: (t.criterion.compare not in ("number", "date"), -(t.criterion.precision or 0))
         )

@@ -1,0 +1,147 @@
+"""The whole conflation stage: records in, customers out, with a report.
+
+prepare ─▶ overrides ─▶ dedupe, match ─▶ cluster ─▶ identity ─▶ merge ─▶ outputs
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from unify.conflation.binding import bind
+from unify.conflation.checks import check_plan
+from unify.conflation.cluster import cluster
+from unify.conflation.identity import IdentityReport, assign
+from unify.conflation.links import make_links
+from unify.conflation.normalize import Lists
+from unify.conflation.overrides import resolve_overrides
+from unify.conflation.prepare import prepare
+from unify.conflation.winners import winner_steps
+from unify.core.engine import Engine, scalar
+from unify.core.names import table_of
+from unify.core.progress import Progress, silent
+from unify.core.reports import (
+    ArrowReport,
+    ChangeReport,
+    ClusterReport,
+    IgnoredValue,
+    LargestCluster,
+    OverridesReport,
+    RuleReport,
+    StageReport,
+)
+from unify.core.steps import Query
+from unify.spec import Project
+
+LARGEST = 10
+"""Customers with the most records that the report names."""
+IGNORED_SHOWN = 100
+"""Ignored values in the report, those with the most pairs first; the table `ignored` has all."""
+
+YIELDS = """
+SELECT rule, count(*) AS records FROM (
+    SELECT rid, min(rule) AS rule FROM (
+        SELECT a AS rid, rule FROM links ANTI JOIN cuts USING (a, b)
+        UNION ALL
+        SELECT b AS rid, rule FROM links ANTI JOIN cuts USING (a, b)
+    ) GROUP BY rid HAVING min(rule) = max(rule)
+) GROUP BY rule"""
+SIZES = """
+SELECT size, count(*) AS customers FROM (SELECT count(*) AS size FROM members GROUP BY ordinal)
+GROUP BY size ORDER BY size"""
+BIGGEST = f"""
+SELECT CustomerId, count(*) AS records FROM members GROUP BY CustomerId
+HAVING count(*) > 1 ORDER BY records DESC, CustomerId LIMIT {LARGEST}"""
+
+
+@dataclass
+class Conflated:
+    """What the stage found out; becomes part of the run report."""
+
+    stages: list[StageReport] = field(default_factory=list)
+    arrows: list[ArrowReport] = field(default_factory=list)
+    overrides: OverridesReport = field(default_factory=OverridesReport)
+    rules: list[RuleReport] = field(default_factory=list)
+    ignored: list[IgnoredValue] = field(default_factory=list)
+    clusters: ClusterReport | None = None
+    changes: ChangeReport | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time one stage."""
+        started = perf_counter()
+        yield
+        self.stages.append(StageReport(stage=name, seconds=round(perf_counter() - started, 3)))
+
+
+def conflate(
+    engine: Engine, project: Project, lists: Lists, *, run: int, previous: str | None, progress: Progress = silent
+) -> Conflated:
+    """Make every table of docs/tables.md below "Conflate" and "Merge" from the source tables and `overrides`.
+
+    `previous` names the attached database of the generation before, for ids that stay.
+    Raises SpecError for a plan that does not fit the sources, OverloadError when a rule would explode and may not.
+    """
+    found = Conflated()
+    schemas = {name: engine.columns(table_of(name)) for name in project.entities}
+    check_plan(project, schemas)
+    plan = project.conflation
+    assert plan is not None  # bind raises SpecError first
+    with found.stage("prepare"):
+        progress("prepare", "normalise what the rules compare")
+        bound = bind(engine, project, lists)
+        records = prepare(engine, project, plan, bound.prepared)
+        found.overrides, warnings = resolve_overrides(engine, project, plan)
+        found.warnings += warnings
+    with found.stage("link"):
+        found.rules = make_links(engine, plan, bound, progress)
+    with found.stage("cluster"):
+        clustered = cluster(engine, plan, progress)
+        for step in winner_steps(engine, project, plan):
+            engine.build(step)
+    with found.stage("identity"):
+        matched_only = [o.entity for o in plan.order if not o.include_all]
+        identity = assign(engine, run, previous, matched_only, progress)
+    _report(engine, found, records, dict(clustered.cuts), identity)
+    return found
+
+
+def _report(engine: Engine, found: Conflated, records: int, cuts: dict[str, int], identity: IdentityReport) -> None:
+    """Fill in what needs all tables: yields, sizes, ignored values, changes, accounting."""
+    yields = {r["rule"]: r["records"] for r in engine.fetch(Query(YIELDS)).to_pylist()}
+    found.rules = [r.model_copy(update={"yields": yields.get(r.rule, 0)}) for r in found.rules]
+    ignored = Query(f"FROM ignored ORDER BY pairs DESC, rule, value LIMIT {IGNORED_SHOWN}")
+    found.ignored = [IgnoredValue(**r) for r in engine.fetch(ignored).to_pylist()]
+    histogram = {r["size"]: r["customers"] for r in engine.fetch(Query(SIZES)).to_pylist()}
+    dropped = dict(identity.dropped)
+    members = int(scalar(engine, Query("SELECT count(*) FROM members")))
+    found.clusters = ClusterReport(
+        records=records,
+        customers=identity.customers,
+        dropped=sum(dropped.values()),
+        histogram=histogram,
+        largest=[LargestCluster(**r) for r in engine.fetch(Query(BIGGEST)).to_pylist()],
+        cuts=cuts,
+    )
+    found.changes = ChangeReport(
+        created=identity.created,
+        merged=identity.merged,
+        split=identity.split,
+        retired=identity.retired,
+        unchanged=identity.kept,
+    )
+    found.arrows += [
+        ArrowReport(
+            arrow="records → members",
+            rows_in=records,
+            rows_out=members,
+            aside={f"{entity} matched nothing": n for entity, n in dropped.items()},
+        ),
+        ArrowReport(
+            arrow="members → customers",
+            rows_in=members,
+            rows_out=identity.customers,
+            aside={"joined another record": sum((size - 1) * n for size, n in histogram.items())},
+        ),
+    ]
