@@ -1,0 +1,131 @@
+"""What a string join is going to cost, measured before it runs: one group for each length of the longer string."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from unify.conflation.similarity_bounds import IMPOSSIBLE, Bounds
+from unify.conflation.similarity_pairs import plausible
+from unify.conflation.similarity_segments import index_segment, probes, segment_plan
+from unify.conflation.similarity_values import I64, Values
+
+SCAN_NS, PROBE_NS, CANDIDATE_NS, LOOP_NS = 1.2, 25.0, 20.0, 30_000.0
+"""Measured on one core at 2.5 GHz: a pair by signature; a look-up; a candidate; a turn of a Python loop."""
+SCORE_NS = 700.0
+"""One pair through rapidfuzz with its conversion."""
+FILTERED_PER_SCORED = 256
+"""Pairs that are only filtered by signature count 1/256 of a scored one against `max_pairs`: about their share of time."""
+SAMPLE_ROWS, SAMPLE_PARTNERS, SAMPLE_PROBES = 256, 1024, 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One orientation of the join. same: one table with itself; strict: partners of equal length belong to the other."""
+
+    longer: Values
+    shorter: Values
+    same: bool
+    strict: bool
+    longer_is_left: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """All pairs whose longer string has one length.
+
+    rows, partners    slices of the pass's sides; `lengths` the partners' lengths that can match
+    method            how candidates are found
+    filtered, scored  estimated pairs looked at by signature, and pairs left for the exact comparison
+    """
+
+    turn: Pass
+    length: int
+    rows: slice
+    partners: slice
+    lengths: I64
+    cuts: tuple[tuple[int, int], ...]
+    method: Literal["scan", "segments"]
+    filtered: int
+    scored: int
+
+    @property
+    def cost(self) -> int:
+        """In scored pairs."""
+        return self.scored + self.filtered // FILTERED_PER_SCORED
+
+
+def passes_of(left: Values, right: Values | None) -> list[Pass]:
+    """One orientation for a table with itself, two for two tables: who is longer."""
+    if right is None:
+        return [Pass(left, left, same=True, strict=False, longer_is_left=True)]
+    return [
+        Pass(right, left, same=False, strict=False, longer_is_left=False),
+        Pass(left, right, same=False, strict=True, longer_is_left=True),
+    ]
+
+
+def plan(bounds: Bounds, left: Values, right: Values | None) -> list[Group]:
+    """Every group that can hold a pair, each with the cheaper complete method."""
+    groups = []
+    for turn in passes_of(left, right):
+        for length in turn.longer.distinct_lengths.tolist():
+            group = _group(bounds, turn, length)
+            if group is not None:
+                groups.append(group)
+    return groups
+
+
+def _group(bounds: Bounds, turn: Pass, length: int) -> Group | None:
+    kinds = turn.shorter.distinct_lengths
+    kinds = kinds[: np.searchsorted(kinds, length, side="left" if turn.strict else "right")]
+    lost, _ = bounds.allowance(np.full(len(kinds), length), kinds)
+    kinds = kinds[lost != IMPOSSIBLE]
+    if not len(kinds):
+        return None
+    rows, partners = turn.longer.slice_of(length, length), turn.shorter.slice_of(int(kinds[0]), int(kinds[-1]))
+    pairs = (rows.stop - rows.start) * (partners.stop - partners.start)
+    scored = int(pairs * survival(bounds, turn, rows, partners))
+    group = Group(turn, length, rows, partners, kinds, (), "scan", pairs, scored)
+    cuts = segment_plan(bounds, length, kinds)
+    if cuts is None:
+        return group
+    looked_up, found, turns = _probe_sample(bounds, group, cuts)
+    by_segments = looked_up * PROBE_NS + found * CANDIDATE_NS + turns * LOOP_NS
+    if by_segments >= pairs * SCAN_NS:
+        return group
+    return replace(group, cuts=tuple(cuts), method="segments", filtered=found, scored=min(scored, found))
+
+
+def survival(bounds: Bounds, turn: Pass, rows: slice, partners: slice) -> float:
+    """The share of pairs that the filters let through, from an evenly spaced sample of rows and partners."""
+    i, j = spaced(rows, SAMPLE_ROWS), spaced(partners, SAMPLE_PARTNERS)
+    a, b = np.repeat(i, len(j)), np.tile(j, len(i))
+    if turn.same:
+        before = b < a
+        a, b = a[before], b[before]
+    kept, _ = plausible(bounds, turn.longer, turn.shorter, a, b)
+    return len(kept) / (len(i) * len(j))
+
+
+def spaced(rows: slice, most: int) -> I64:
+    """At most `most` row numbers, evenly spaced over the slice."""
+    n = rows.stop - rows.start
+    return rows.start + (np.arange(min(n, most)) * n) // min(n, most)
+
+
+def _probe_sample(bounds: Bounds, group: Group, cuts: list[tuple[int, int]]) -> tuple[int, int, int]:
+    """Look-ups, candidates and loop turns that segments would take; candidates from the first rows of every stride."""
+    turn = group.turn
+    indexes = [index_segment(turn.longer, group.rows, place, width) for place, width in cuts]
+    looked_up = found = turns = 0
+    for partner in group.lengths.tolist():
+        rows = turn.shorter.slice_of(partner, partner)
+        n = rows.stop - rows.start
+        step = max(1, n // SAMPLE_PROBES)
+        thin = slice(rows.start, rows.stop, step)
+        for _, _, count in probes(bounds, group.length, indexes, turn.shorter, partner, thin):
+            looked_up += n
+            found += int(count.sum()) * n // max(1, len(count))
+            turns += 1
+    return looked_up, found, turns
