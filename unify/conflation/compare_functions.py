@@ -4,6 +4,7 @@ The edit distances come as whole numbers, so that the test against a precision i
 """
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +14,7 @@ from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler, Levenshtein
 
 from unify.core.engine import Function
 
-Column = pa.Array | pa.ChunkedArray
+Column: TypeAlias = "pa.Array | pa.ChunkedArray"
 
 
 def _pairwise(
@@ -21,8 +22,8 @@ def _pairwise(
 ) -> Callable[[Column, Column], pa.Array]:
     """A function over two columns; null where either side is.
 
-    One worker: DuckDB calls from several threads already and rapidfuzz releases the GIL, so threads of its own would only
-    be started and joined again for every 2,048 pairs.
+    One worker: DuckDB calls from several threads already and rapidfuzz releases the GIL, so threads of its own would
+    only be started and joined again for every 2,048 pairs.
     """
 
     def call(left: Column, right: Column) -> pa.Array:

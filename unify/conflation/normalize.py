@@ -18,6 +18,7 @@ Decisions the sources leave open (reference §20 rows 9 and 18):
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from unify.conflation.normalize_lists import Lists, is_list_step, list_function, list_function_name
 from unify.conflation.normalize_phone import phone_sql
@@ -31,7 +32,7 @@ from unify.spec import NormalizeStep
 __all__ = ["NORMALIZERS", "SYMBOLS", "Lists", "Normalizer", "define", "functions", "normalized"]
 
 SYMBOLS = "!?\"#$%&'()+,-._/:;<=>@^\\~{}[]`"
-"""Exactly the printed list (reference §3.2): asterisk and bar are not in it, and the blanks printed between the brackets
+"""Exactly the printed list (reference §3.2): asterisk and bar are not in it, and the blanks printed between brackets
 are taken for typography, since white space has a normaliser of its own."""
 
 Builder = Callable[[str, str | None], str]
@@ -144,7 +145,7 @@ _ROWS = (
     ),
     Normalizer(
         "name",
-        "nicknames, spelling variants and titles take one form; case and punctuation at the edges of words do not count",
+        "nicknames, spelling variants and titles take one form; case and punctuation around words do not count",
         (
             ("Debby O'Hara", "deborah o'hara"),
             ("Professor  Bill Smith, Jr.", "prof william smith jr"),
@@ -154,7 +155,7 @@ _ROWS = (
     ),
     Normalizer(
         "address",
-        "common parts of addresses are abbreviated; case and punctuation at the edges of words do not count",
+        "common parts of addresses are abbreviated; case and punctuation around words do not count",
         (
             ("12 Northwest Main Street, Apartment 4", "12 nw main st apt 4"),
             ("12 NW Main St. Apt 4", "12 nw main st apt 4"),
@@ -219,7 +220,7 @@ def normalized(expr: str, sql_type: str, steps: tuple[NormalizeStep, ...], lists
     value = _without_lists(expr if text else f"CAST({expr} AS VARCHAR)", steps)
     if name := list_function_name(steps, lists):
         value = f"{name}({value})"
-    return f"CASE WHEN trim({value}, {WHITE_SPACE.literal}) <> '' THEN {value} END"
+    return f"CASE WHEN regexp_matches({value}, '[^{WHITE_SPACE.regex}]') THEN {value} END"
 
 
 def functions() -> list[Function]:
@@ -236,10 +237,10 @@ def define(engine: Engine, chains: Iterable[tuple[NormalizeStep, ...]], lists: L
     engine.define(functions())
     for steps in dict.fromkeys(chains):
         if list_function_name(steps, lists) is not None:
-            engine.define([list_function(steps, lists, lambda entries, s=steps: _normalize(engine, entries, s))])
+            engine.define([list_function(steps, lists, partial(_normalize, engine, steps))])
 
 
-def _normalize(engine: Engine, entries: list[str], steps: tuple[NormalizeStep, ...]) -> dict[str, str | None]:
+def _normalize(engine: Engine, steps: tuple[NormalizeStep, ...], entries: list[str]) -> dict[str, str | None]:
     sql = f"SELECT v, {_without_lists('v', steps)} AS n FROM (SELECT unnest($entries::VARCHAR[]) AS v)"
     answer = engine.fetch(Query(sql, {"entries": entries}))
     return dict(zip(answer.column("v").to_pylist(), answer.column("n").to_pylist(), strict=True))

@@ -50,6 +50,8 @@ def _region_rules(region: str) -> tuple[tuple[str, str], ...]:
             hint=f"write an ISO 3166 code such as US; {did_you_mean(region, SUPPORTED_REGIONS)}",
         )
     metadata = PhoneMetadata.metadata_for_region(region)
+    if metadata is None or metadata.general_desc is None:
+        raise LookupError(f"no phone metadata for {region}")
     code, trunk = str(metadata.country_code), metadata.national_prefix or ""
     abroad = "|".join(filter(None, ("00", metadata.international_prefix)))
     rules = [

@@ -12,26 +12,18 @@ from unify.core.engine import Function
 
 @dataclass(frozen=True, slots=True)
 class WhiteSpace:
-    """Characters nobody sees, in the spellings that SQL needs.
-
-    literal      an SQL literal of them all
-    regex        inside the brackets of a regular expression (RE2)
-    plain_regex  the ASCII ones alone
-    """
+    """Characters nobody sees, in the spellings that SQL needs."""
 
     characters: str
 
     @property
-    def literal(self) -> str:
-        """An SQL literal of them all; as one, so that it may stand as an argument of trim()."""
-        return f"'{self.characters}'"
-
-    @property
     def regex(self) -> str:
+        """They all, inside the brackets of a regular expression (RE2)."""
         return "".join(rf"\x{{{ord(c):X}}}" for c in self.characters)
 
     @property
     def plain_regex(self) -> str:
+        """The ASCII ones, inside the brackets of a regular expression."""
         return "".join(rf"\x{{{ord(c):X}}}" for c in self.characters if c.isascii())
 
 

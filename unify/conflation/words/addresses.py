@@ -1,4 +1,7 @@
-"""Addresses: a word to its abbreviation, after the postal abbreviations of the United States and common ones elsewhere."""
+"""Addresses: a word to its abbreviation, after the postal abbreviations of the United States and common ones elsewhere.
+
+Forms only have to be alike, not to be what a postman writes: saint and street are both `st`.
+"""
 
 import re
 from functools import cache
@@ -124,7 +127,7 @@ ABBREVIATIONS = """
     9th: ninth
     10th: tenth
 """
-"""The abbreviation first. Canonical forms only have to be alike, not to be what a postman writes."""
+"""The abbreviation first."""
 
 PHRASES = (
     (r"\b(n|s) (e|w)\b", r"\1\2"),

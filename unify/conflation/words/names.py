@@ -2,11 +2,11 @@
 
     word ── titles ── FAMILIES (curated) ── nicknames package, where it is unambiguous ── itself
 
-One word has one form, so "are equal" is an equivalence whatever order names come in. The package says who *may* be called
-Al: Alan, Albert, Alexander and eleven more. Taking all of them as equal would join half of all first names, so a nickname
-of several different names is decided by FAMILIES (the name it most often is short for) or stands for itself; and a
-name in its own right (OWN), which the genealogists behind the package also met as a nickname, stays apart: Erin is not
-Aaron.
+One word has one form, so "are equal" is an equivalence, whatever order names come in. The package says who *may* be
+called Al: Alan, Albert, Alexander and eleven more. Taking all of them as equal would join half of all first names, so a
+nickname of several different names is decided by FAMILIES (the name it most often is short for) or stands for itself;
+and a name in its own right (OWN), which the genealogists behind the package also met as a nickname, stays apart: Erin
+is not Aaron.
 """
 
 import re
@@ -78,7 +78,8 @@ FAMILIES = """
         kitty, kittie, kit, kay, kat, katrina, trina, catharine, katarina
     charles: charlie, charley, chuck, chas, carl, karl, carlos
     charlotte: lottie, lotta, char
-    christina: christine, kristina, kristine, christiana, chrissy, crissy, christy, kristy, kirsty, tina, kristen, kristin
+    christina: christine, kristina, kristine, christiana, chrissy, crissy, christy, kristy, kirsty, tina,
+        kristen, kristin
     christopher: chris, kristopher, kristofer, kristoffer, christoffer, christoph, topher, kris
     clara: claire, clare, clair
     clifford: cliff
@@ -155,8 +156,8 @@ FAMILIES = """
     lucille: lucy, lucia
     madeline: madelyn, madeleine, maddy, maddie, madie
     malcolm: mal, malc
-    margaret: maggie, meg, peg, peggy, peggie, marge, margie, margaretta, margarita, marguerite, marjorie, margery, greta,
-        gretta, gretchen, rita, daisy, midge, madge, margy, maggy
+    margaret: maggie, meg, peg, peggy, peggie, marge, margie, margaretta, margarita, marguerite, marjorie, margery,
+        greta, gretta, gretchen, rita, daisy, midge, madge, margy, maggy
     mark: marc, marcus
     martha: marty, mattie
     mary: marie, maria, mae, may, molly, mollie, mamie, polly, mariah
@@ -233,17 +234,18 @@ FAMILIES = """
 """Spelling variants and the nicknames that are theirs, most often; the form comes first."""
 
 OWN = """
-    adrian aileen alana alicia amelia amy andrea angel angela angelica angelina ari asa ash ashley austin barrett basil bell
-    berry brady brandy brenda brianna briana candy carla carol casey cassandra cecilia celeste chelsea cherie cher claude
-    clement clementine cole cora cordelia corinne corey dean delia dora ella eloise emma erica erika erin ernestine eva eve evan
-    faith fay felix fiona ford gail garrett gary gay georgia gina glen glenn grace green harriet hattie heather heidi
-    herman hilary hillary hope horace hugh ian india irene iris irving irwin ivan ivy jasmine jay jean jill jordan joy
-    joyce judah jude june justin justina justus kali kara karen kari karla kelly kerry king lana lea leah lee leila
-    lindsay lindsey link lisa little lloyd lois loren lucius lynn marcia marianna marianne marilyn marion marisa martin maureen
-    mercy micah mona moses myra natasha neil nina noah noel norah odell olive olivia orlando otis paula pauline percy
-    perry phoebe ralph rex rhett robyn roland rosemary ross roy rupert ryan sabrina sandra sandy saul scott selma serena
-    shane sharon shay sheldon shelby sheryl shirley simon solomon sondra sonia sophie sophia stella sullivan tasha toby
-    todd tristan vanessa vernon vera viola vivian wade wash webster west wilbur wood woody yolanda
+    adrian aileen alana alicia amelia amy andrea angel angela angelica angelina ari asa ash ashley austin barrett
+    basil bell berry brady brandy brenda briana brianna candy carla carol casey cassandra cecilia celeste chelsea
+    cher cherie claude clement clementine cole cora cordelia corey corinne dean delia dora ella eloise emma erica
+    erika erin ernestine eva evan eve faith fay felix fiona ford gail garrett gary gay georgia gina glen glenn grace
+    green harriet hattie heather heidi herman hilary hillary hope horace hugh ian india irene iris irving irwin ivan
+    ivy jasmine jay jean jill jordan joy joyce judah jude june justin justina justus kali kara karen kari karla
+    kelly kerry king lana lea leah lee leila lindsay lindsey link lisa little lloyd lois loren lucius lynn marcia
+    marianna marianne marilyn marion marisa martin maureen mercy micah mona moses myra natasha neil nina noah noel
+    norah odell olive olivia orlando otis paula pauline percy perry phoebe ralph rex rhett robyn roland rosemary
+    ross roy rupert ryan sabrina sandra sandy saul scott selma serena shane sharon shay shelby sheldon sheryl
+    shirley simon solomon sondra sonia sophia sophie stella sullivan tasha toby todd tristan vanessa vera vernon
+    viola vivian wade wash webster west wilbur wood woody yolanda
 """
 """Names in their own right that the package also gives as somebody's nickname."""
 

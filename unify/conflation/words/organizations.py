@@ -1,16 +1,15 @@
 """Organisations: words that say nothing about which organisation it is."""
 
-NOISE = frozenset(
-    (
-        # English
-        """a an and the of co corp corporation inc incorporated ltd limited llc llp lp plc pllc company companies cie group
-    holding holdings enterprise enterprises intl international assn association """
-        # the legal forms of Europe, Latin America and Asia that exports are full of
-        """gmbh ag kg ohg ug mbh ev eg und sa sas sarl srl spa sl et bv nv ab oy oyj as asa aps sro spzoo doo kft zrt
-    ltda sab cv pty pte bhd sdn kk lda se"""
-    ).split()
-)
-"""About as many as the reference says (50), with the legal forms of other countries."""
+_ENGLISH = """
+    a an and the of co corp corporation inc incorporated ltd limited llc llp lp plc pllc company companies cie group
+    holding holdings enterprise enterprises intl international assn association
+"""
+_ELSEWHERE = """
+    gmbh ag kg ohg ug mbh ev eg und sa sas sarl srl spa sl et bv nv ab oy oyj as asa aps sro spzoo doo kft zrt ltda sab
+    cv pty pte bhd sdn kk lda se
+"""
+NOISE = frozenset(_ENGLISH.split()) | frozenset(_ELSEWHERE.split())
+"""English words of the kind the reference names, and the legal forms of other countries."""
 
 JOINERS = {"&": "and", "+": "and", "a/s": "as", "i/s": "is", "k/s": "ks", "c/o": "co"}
 _EDGES = "'\"`´’‘“”„«»()[]{},;:!?*_/|\\-–—."
