@@ -1,6 +1,6 @@
-"""Clusters and CustomerIds the slow way: every pair is inserted, every limit is checked over all records of the cluster.
+"""Clusters and CustomerIds the slow way: every pair is inserted, every limit checked over all records of the cluster.
 
-Written from docs/adr/0003 and docs/customer-id.md, without a look at the product: sets and dicts, no union-find, no SQL.
+Written from docs/adr/0003 and docs/customer-id.md: sets and dicts, no union-find, no SQL.
 """
 
 from collections.abc import Iterable
@@ -31,8 +31,8 @@ class World:
     def pairs(self) -> list[tuple[int, int, int]]:
         """All linked pairs as (a, b, rule), strongest first, key groups expanded to all their pairs."""
         ordered = [(rule, -score, (a, b), a, b) for a, b, rule, score in self.links]
-        for rule, members in self.groups:
-            members = tuple(sorted(members))
+        for rule, group in self.groups:
+            members = tuple(sorted(group))
             for a, b in combinations(members, 2):
                 if self.kinds[rule] == "dedupe" or self.entity[a] != self.entity[b]:
                     ordered.append((rule, -1.0, members, a, b))
