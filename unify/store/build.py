@@ -10,12 +10,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from unify.core.errors import StoreError, UnifyError
-from unify.core.names import quote
 from unify.store.catalog import Catalog
 from unify.store.failpoints import failpoint
 from unify.store.files import Layout, fsync, sweep
 from unify.store.lease import Lease
 from unify.store.nouns import Generation, Sweep, now
+from unify.store.opening import count_rows
 from unify.store.rows import LIVE, generation
 from unify.store.trouble import tell, trouble
 
@@ -250,25 +250,6 @@ def _verify(path: Path) -> dict[str, int]:
             hint="close every connection to it, then publish",
         )
     return count_rows(path)
-
-
-def count_rows(path: Path) -> dict[str, int]:
-    """Table to row count, by opening the file read-only: proof that a reader can."""
-    import duckdb
-
-    with trouble(path, "open the generation"), duckdb.connect(str(path), read_only=True) as connection:
-        tables = [
-            str(name)
-            for (name,) in connection.execute(
-                "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'main' AND NOT temporary"
-                " ORDER BY table_name"
-            ).fetchall()
-        ]
-        counts = connection.execute(
-            " UNION ALL ".join(f"SELECT {n}, count(*) FROM {quote(t)}" for n, t in enumerate(tables))
-            or "SELECT 0, 0 LIMIT 0"
-        ).fetchall()
-        return {tables[n]: int(rows) for n, rows in sorted(counts)}
 
 
 def _json(value: Mapping[str, Any], what: str) -> str:

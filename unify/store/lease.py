@@ -57,8 +57,8 @@ class Lease:
         self._stop = threading.Event()
         self._beat: threading.Thread | None = None
         try:
-            failpoint("lease.after_lock")
             with trouble(path, "sign the lease"):
+                failpoint("lease.after_lock")
                 self._sign()
         except BaseException:
             os.close(self._descriptor)
@@ -95,15 +95,17 @@ class Lease:
         """Give it back; twice is harmless."""
         if not self.held:
             return
-        failpoint("lease.before_release")
         self._stop.set()
         if self._beat is not None:
             self._beat.join()
         _held.discard(self)
         descriptor, self._descriptor = self._descriptor, -1
-        with contextlib.suppress(OSError):  # a full disk must not keep us from letting go
-            os.pwrite(descriptor, b" " * SIZE, 0)
-        os.close(descriptor)
+        try:
+            with trouble(self.path, "sign off the lease"):
+                failpoint("lease.before_release")
+                os.pwrite(descriptor, b" " * SIZE, 0)
+        finally:
+            os.close(descriptor)
 
     def _sign(self) -> None:
         command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])[:SHOWN]

@@ -1,19 +1,17 @@
 """Reader: answers from the published generation while others publish, and moves on when told to look."""
 
-import os
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from unify.core.errors import StoreError
 from unify.store.files import Pin
 from unify.store.nouns import Generation
+from unify.store.opening import connect, use
 from unify.store.trouble import trouble
 
 if TYPE_CHECKING:
@@ -95,6 +93,7 @@ class Reader:
             opened.users += 1
         try:
             with opened.connection.cursor() as cursor:
+                use(cursor)
                 yield cursor
         finally:
             with self._lock:
@@ -151,7 +150,7 @@ class Reader:
                         raise self._gone(published) from error
                     continue
             try:
-                return _Opened(published, self._connect(published.path), pin)
+                return _Opened(published, connect(published.path, self._config), pin)
             except BaseException:
                 pin.close()
                 raise
@@ -166,15 +165,3 @@ class Reader:
         return StoreError(
             f"the file of generation {generation.number} is missing", where=str(generation.path), hint=hint
         )
-
-    def _connect(self, path: Path) -> "duckdb.DuckDBPyConnection":
-        import duckdb
-
-        config: dict[str, Any] = {
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            # Beside the file, as DuckDB would have it, may be read-only; and leftovers there would be ours to sweep.
-            "temp_directory": str(Path(tempfile.gettempdir()) / f"unify-spill-{os.getpid()}"),
-        }
-        with trouble(path, "open the generation"):
-            return duckdb.connect(str(path), read_only=True, config={**config, **self._config})

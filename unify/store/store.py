@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from unify.core.errors import InstanceNotFoundError, StoreError, did_you_mean
-from unify.store.build import Build, begin, count_rows
+from unify.store.build import Build, begin
 from unify.store.catalog import Catalog, Stamp
 from unify.store.failpoints import failpoint
 from unify.store.files import CATALOG, FOLDERS, Layout, Pin, fsync, refuse_foreign
 from unify.store.lease import Lease, holder
 from unify.store.nouns import Definition, Generation, Holder, Run, now
+from unify.store.opening import count_rows
 from unify.store.rows import LIVE, PUBLISHED, definition, generation, run
 from unify.store.trouble import trouble
 

@@ -92,7 +92,7 @@ def _tell_duckdb(error: Exception, where: Path, doing: str) -> StoreError | None
         return _full(doing, where)
     if any(said in text for said in ("Read-only file system", "Permission denied")):
         return _read_only(doing, where)
-    if "Could not set lock" in text or "different configuration" in text:
+    if any(said in text for said in ("Could not set lock", "different configuration", "Unique file handle conflict")):
         hint = "close every connection to the file that was opened for writing, then try again"
         return StoreError(f"could not {doing}: the file is open elsewhere", where=str(where), hint=hint)
     if any(said in text for said in ("not a valid DuckDB", "orrupt", "checksum", "Could not read")):
