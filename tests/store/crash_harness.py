@@ -1,7 +1,7 @@
 """Processes that write to an instance, ways to kill them, and what must be true afterwards.
 
-Reusable for any job that writes through `unify.store`, e.g. a whole `unify run`. From a test in another folder, put this
-folder on `sys.path` first (see conftest.py). A job is a module-level function, because another process imports it::
+Reusable for any job that writes through `unify.store`, e.g. a whole `unify run`. From a test in another folder, put
+this folder on `sys.path` first (see conftest.py). A job is a module-level function: another process imports it::
 
     import crash_harness as harness
 

@@ -14,6 +14,7 @@ lease ──▶ begin ──▶ run 'running' ──▶ build 000042.duckdb ─�
 store.py       Store: open, create, begin, rollback, runs, generations, definitions
 build.py       Build: one run, from begin to publish or fail
 reader.py      Reader: answers from the published generation, moves on when told to look
+opening.py     how a generation's file is opened for reading
 lease.py       Lease: one writer at a time
 catalog.py     the SQLite file: connections, transactions, migrations (sql/*.sql)
 files.py       names of files, fsync, pins, sweeping leftovers

@@ -50,7 +50,8 @@ def count_rows(path: Path) -> dict[str, int]:
     """Table to row count, read from the file itself: proof that a reader can open it. StoreError when it cannot."""
     with trouble(path, "open the generation"), connect(path, {"threads": 1}) as connection:
         found = connection.execute(
-            "SELECT table_name FROM duckdb_tables() WHERE database_name = $database AND schema_name = 'main' ORDER BY 1",
+            "SELECT table_name FROM duckdb_tables() WHERE database_name = $database AND schema_name = 'main'"
+            " ORDER BY table_name",
             {"database": DATABASE},
         ).fetchall()
         tables = [str(name) for (name,) in found]
