@@ -26,7 +26,7 @@ class BoundPlan:
 
 def bind(engine: Engine, project: Project, lists: Lists) -> BoundPlan:
     """Bind every active rule and limit of the plan; registers the values that must be prepared."""
-    plan = _plan_of(project)
+    plan = plan_of(project)
     prepared = {
         ordered.entity: Prepared(ordered.entity, number, engine.columns(table_of(ordered.entity)), lists)
         for number, ordered in enumerate(plan.order)
@@ -49,7 +49,8 @@ def bind(engine: Engine, project: Project, lists: Lists) -> BoundPlan:
     return BoundPlan(prepared, tuple(bound), limits)
 
 
-def _plan_of(project: Project) -> ConflationPlan:
+def plan_of(project: Project) -> ConflationPlan:
+    """The project's plan; SpecError when it has none."""
     if project.conflation is None:
         raise SpecError("the project has no conflation plan", hint="add `conflation:` with an order and rules")
     return project.conflation

@@ -1,10 +1,10 @@
 """Give every record its rid and normalise, once, the columns that rules need.
 
 makes  records                one row per record: rid (dense, by conflation order then key), entity, entity_no, key
-       prepared_<n>           one row per record of the n-th entity: rid, source_row, v0, v1, ... (null: no value)
+       prepared_<n>           one row per record of the n-th entity: rid, v0, v1, ... (null: no value)
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from unify.conflation import compare
@@ -29,6 +29,8 @@ class Prepared:
     lists: Lists
     values: dict[str, str] = field(default_factory=dict)
     """SQL expression over the source table to column name (v0, v1, ...)."""
+    rows: str = ""
+    """SQL of the source rows with their `rid`; default: the entity's table, numbered by `record_rows`."""
     chains: set[tuple[NormalizeStep, ...]] = field(default_factory=set)
     """Every chain of normalisers in use; their functions must be defined before the values are made."""
 
@@ -56,16 +58,19 @@ class Prepared:
     def step(self) -> Step:
         """The table of all values registered so far."""
         columns = "".join(f",\n       {expression} AS {name}" for expression, name in self.values.items())
-        source = table_of(self.entity)
         return Step(
             makes=self.table,
-            reads=(source, "record_rows"),
-            query=Query(
-                f"SELECT rid, source_row{columns}\nFROM {quote(source)} AS source\n"
-                f"JOIN record_rows ON record_rows.source_row = source.rowid AND record_rows.entity_no = {self.number}"
-            ),
+            reads=(table_of(self.entity), "record_rows"),
+            query=Query(f"SELECT rid{columns}\nFROM {self.rows or _numbered_rows(self.entity, self.number)}"),
             why=f"normalise what the rules compare in {self.entity}",
         )
+
+
+def _numbered_rows(entity: str, number: int) -> str:
+    return (
+        f"{quote(table_of(entity))} AS source\n"
+        f"JOIN record_rows ON record_rows.source_row = source.rowid AND record_rows.entity_no = {number}"
+    )
 
 
 def records_steps(engine: Engine, project: Project, plan: ConflationPlan) -> list[Step]:
@@ -83,8 +88,8 @@ def records_steps(engine: Engine, project: Project, plan: ConflationPlan) -> lis
             f"CAST({number} AS UTINYINT) AS entity_no, rowid AS source_row FROM {table}"
         )
         parts.append(
-            f"SELECT rid, $entity_{number} AS entity, entity_no, CAST({key} AS VARCHAR) AS key FROM {table} AS source "
-            f"JOIN record_rows ON record_rows.source_row = source.rowid AND record_rows.entity_no = {number}"
+            f"SELECT rid, $entity_{number} AS entity, entity_no, CAST({key} AS VARCHAR) AS key "
+            f"FROM {_numbered_rows(name, number)}"
         )
         offset += int(scalar(engine, Query(f"SELECT count(*) FROM {table}")))
     sources = tuple(table_of(o.entity) for o in plan.order)
@@ -106,11 +111,15 @@ def records_steps(engine: Engine, project: Project, plan: ConflationPlan) -> lis
 
 def prepare(engine: Engine, project: Project, plan: ConflationPlan, prepared: Mapping[str, Prepared]) -> int:
     """Make `records` and every prepared table; returns the number of records."""
-    lists = next(iter(prepared.values())).lists
-    define(engine, {chain for p in prepared.values() for chain in p.chains}, lists)
-    engine.define(compare.functions())
     for step in records_steps(engine, project, plan):
         rows = engine.build(step)
-    for one in prepared.values():
-        engine.build(one.step())
+    make_values(engine, prepared.values())
     return rows
+
+
+def make_values(engine: Engine, prepared: Iterable[Prepared]) -> None:
+    """Define the functions that the values need and make every prepared table."""
+    engine.define(compare.functions())
+    for one in prepared:
+        define(engine, one.chains, one.lists)
+        engine.build(one.step())

@@ -1,19 +1,23 @@
 """The whole conflation stage: records in, customers out, with a report.
 
-prepare ─▶ overrides ─▶ dedupe, match ─▶ cluster ─▶ identity ─▶ merge ─▶ outputs
+prepare ─▶ overrides ─▶ dedupe, match ─▶ cluster ─▶ identity ─▶ merge ─▶ clusters of customers ─▶ outputs
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
 
-from unify.conflation.binding import bind
+from unify.conflation.binding import bind, plan_of
 from unify.conflation.checks import check_plan
 from unify.conflation.cluster import cluster
+from unify.conflation.columns import unified_columns
+from unify.conflation.customer_clusters import make_customer_clusters
 from unify.conflation.identity import IdentityReport, assign
 from unify.conflation.links import make_links
+from unify.conflation.merge import customer_steps, value_steps
 from unify.conflation.normalize import Lists
+from unify.conflation.outputs import output_steps
 from unify.conflation.overrides import resolve_overrides
 from unify.conflation.prepare import prepare
 from unify.conflation.winners import winner_steps
@@ -30,7 +34,7 @@ from unify.core.reports import (
     RuleReport,
     StageReport,
 )
-from unify.core.steps import Query
+from unify.core.steps import Query, Step
 from unify.spec import Project
 
 LARGEST = 10
@@ -86,8 +90,9 @@ def conflate(
     found = Conflated()
     schemas = {name: engine.columns(table_of(name)) for name in project.entities}
     check_plan(project, schemas)
-    plan = project.conflation
-    assert plan is not None  # bind raises SpecError first
+    plan = plan_of(project)
+    columns = unified_columns(project, schemas)
+    found.warnings += columns.notes
     with found.stage("prepare"):
         progress("prepare", "normalise what the rules compare")
         bound = bind(engine, project, lists)
@@ -98,13 +103,28 @@ def conflate(
         found.rules = make_links(engine, plan, bound, progress)
     with found.stage("cluster"):
         clustered = cluster(engine, plan, progress)
-        for step in winner_steps(engine, project, plan):
-            engine.build(step)
+        _build(engine, winner_steps(engine, project, plan))
     with found.stage("identity"):
         matched_only = [o.entity for o in plan.order if not o.include_all]
         identity = assign(engine, run, previous, matched_only, progress)
+    with found.stage("merge"):
+        progress("merge", "choose the values of every customer")
+        _build(engine, value_steps(columns))
+        cluster_columns, cluster_rules = make_customer_clusters(
+            engine, project, plan, lists, len(bound.rules) + 1, progress
+        )
+        _build(engine, customer_steps(columns, cluster_columns))
+    with found.stage("outputs"):
+        progress("outputs", "write the documented tables")
+        _build(engine, output_steps(engine, project))
     _report(engine, found, records, dict(clustered.cuts), identity)
+    found.rules += cluster_rules
     return found
+
+
+def _build(engine: Engine, steps: Iterable[Step]) -> None:
+    for step in steps:
+        engine.build(step)
 
 
 def _report(engine: Engine, found: Conflated, records: int, cuts: dict[str, int], identity: IdentityReport) -> None:
