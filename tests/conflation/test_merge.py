@@ -2,8 +2,8 @@
 
 import datetime as dt
 import importlib.util
+import math
 import random
-import string
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -175,7 +175,7 @@ def plans(draw: st.DrawFn) -> Project:
 
 def as_stored(value: Any, kind: str) -> Any:
     if kind == "DOUBLE" and value is not None:
-        return "nan" if value != value else float(value)
+        return "nan" if math.isnan(value) else float(value)
     if kind == "TIMESTAMP" and isinstance(value, dt.date) and not isinstance(value, dt.datetime):
         return dt.datetime(value.year, value.month, value.day)  # noqa: DTZ001
     return value

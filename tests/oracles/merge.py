@@ -1,7 +1,7 @@
-"""Conflict resolution by brute force: for every customer, sort all candidates by what the rules say and take the first.
+"""Conflict resolution by brute force: for every customer, order all candidates as the rules say and take the first.
 
-Reads the same CustomerColumns as the product (they have tests of their own), and nothing else of it. One row of `rows` is
-one record: rid, entity, key, winner, ordinal and `values`, a dict of its entity's columns.
+Reads the same CustomerColumns as the product (they have tests of their own), and nothing else of it. A Row is one
+record; `values` holds its entity's columns.
 """
 
 import datetime as dt

@@ -11,9 +11,9 @@ The sources come first and the values are read from them, so lineage cannot tell
 
 A candidate's standing in a pick is one integer, the smaller the better, built so that its tiebreak is complete:
 
-    recency or fill, rank of the attribute, rid, mask of the group's filled fields
+    recency or fill, rank of the attribute, rid
 
-so a pick is one `min` over integers and strings are never compared or carried along.
+so a pick is one `min` over integers, and strings are neither compared nor carried along.
 """
 
 from collections.abc import Iterable, Sequence
@@ -67,11 +67,6 @@ def value_steps(columns: CustomerColumns) -> list[Step]:
 def customer_steps(columns: CustomerColumns, cluster_columns: ClusterColumns = ()) -> list[Step]:
     """From `customer_values` to kept `Customer` and the view `customer_lineage`."""
     return [_keys_step(columns), _customer_step(columns, cluster_columns), _lineage_step(columns)]
-
-
-def source_column(name: str) -> str:
-    """How customer_sources calls a unified column: by its own name."""
-    return quote(name)
 
 
 # ---- the winner row of a dedupe group, assembled
@@ -198,21 +193,21 @@ def _is_moved(columns: CustomerColumns, column: UnifiedColumn) -> bool:
     return any((feed.entity, feed.column) in preferred for feed in column.feeds)
 
 
-Recency = tuple[str, str, tuple[tuple[str, tuple[str, ...]], ...]]
+Recency = tuple[str, tuple[tuple[str, tuple[str, ...]], ...]]
 
 
 def _recencies(columns: CustomerColumns) -> list[Recency]:
-    """What has to be compared to decide who is recent, each only once: kind, type, columns per entity."""
+    """What has to be compared to decide who is recent, each only once: type, columns per entity."""
     return list(dict.fromkeys(_recency_of(pick) for pick in columns.picks if pick.recency))
 
 
 def _recency_of(pick: Pick) -> Recency:
-    return pick.by.kind, pick.recency_type, pick.recency
+    return pick.recency_type, pick.recency
 
 
 def _recency(recency: Recency, cells: _Cells) -> str:
     """The first filled one of an entity's recency columns, in the type in which entities are compared."""
-    _, kind, entities = recency
+    kind, entities = recency
     types = {a.column: a.type for a in cells.entity.columns}
     names = dict(entities).get(cells.entity.entity, ())
     values = [_not_nan(cast(cells.raw(name), types[name], kind), kind) for name in names]
@@ -223,61 +218,71 @@ def _recency(recency: Recency, cells: _Cells) -> str:
 
 
 def _sources_step(columns: CustomerColumns) -> Step:
-    recencies = _recencies(columns)
-    given = "".join(
-        f",\n  {source} AS {source_column(column.name)}"
-        for column in columns.columns
+    places = _places(columns)
+    elected = {
+        column.name: _elected(columns, pick, i, j, places)
         for i, pick in enumerate(columns.picks)
-        for j, c in enumerate(pick.columns)
-        if c is column
-        for source in [_elected(columns, pick, i, j, recencies)]
-    )
-    ranked = "".join(
-        f", dense_rank() OVER (ORDER BY r{k} {'DESC' if kind == 'most recent' else 'ASC'} NULLS LAST) AS s{k}"
-        for k, (kind, _, _) in enumerate(recencies)
-    )
-    table = f"(SELECT *{ranked} FROM merge_candidates)" if ranked else "merge_candidates"
-    sql = f"SELECT ordinal{given}\nFROM {table}\nGROUP BY ordinal\nORDER BY ordinal"
+        for j, column in enumerate(pick.columns)
+    }
+    given = "".join(f",\n  {elected[c.name]} AS {quote(c.name)}" for c in columns.columns)
+    sql = f"SELECT ordinal{given}\nFROM merge_candidates{_placed(places)}\nGROUP BY ordinal\nORDER BY ordinal"
     why = "choose the record that gives each value"
     return Step("customer_sources", Query(sql), why, ("merge_candidates",), keep=True)
 
 
-def _elected(columns: CustomerColumns, pick: Pick, i: int, j: int, recencies: list[Recency]) -> str:
+def _elected(columns: CustomerColumns, pick: Pick, i: int, j: int, places: list[str]) -> str:
     """The rid that gives field j of pick i, as an aggregate over a customer's candidates."""
-    standing, fields = _standing(columns, pick, i, recencies), 2 ** len(pick.columns) if pick.is_group else 1
-    best = f"min({standing})"
+    standing = _standing(columns, pick, i, places)
     if _is_moved(columns, pick.columns[j]):
         rid = f"arg_min(q{i}_{j}, {standing})"
     elif standing == _plain(i):
-        rid = best
+        rid = f"min({standing})"
     else:
-        rid = f"CAST(({best} // {fields}) % {RIDS} AS INTEGER)"
-    return f"CASE WHEN ({best} // {2**j}) % 2 = 1 THEN {rid} END" if pick.is_group else rid
+        rid = f"CAST(min({standing}) % {RIDS} AS INTEGER)"
+    return f"CASE WHEN (arg_min(m{i}, {standing}) >> {j}) & 1 = 1 THEN {rid} END" if pick.is_group else rid
 
 
 def _plain(i: int) -> str:
     return f"CASE WHEN k{i} IS NOT NULL THEN rid END"
 
 
-def _standing(columns: CustomerColumns, pick: Pick, i: int, recencies: list[Recency]) -> str:
-    """One integer per candidate, smaller is better, null if it has nothing to give. Recency needs 128 bits: places,
-    ranks, 31 bits of rid and 10 of mask are more than 63 from some ten million records on."""
-    ranks = 1 + max(feed.rank for column in pick.columns for feed in column.feeds)
+def _standing(columns: CustomerColumns, pick: Pick, i: int, places: list[str]) -> str:
+    """One integer per candidate, smaller is better, the rid in its low 31 bits; null if it has nothing to give."""
     if pick.by.kind == "importance":
-        if not pick.is_group and _follows_rids(columns, pick):
-            return _plain(i)
-        place = f"CAST(k{i} AS BIGINT)"
-    elif pick.by.kind == "most filled":
-        place = f"(({len(columns.columns)} - filled) * CAST({ranks} AS BIGINT) + k{i})"
-    else:
-        place = f"(CAST(s{recencies.index(_recency_of(pick))} AS HUGEINT) * {ranks} + k{i})"
-    standing = f"{place} * {RIDS} + rid"
-    return f"({standing}) * {2 ** len(pick.columns)} + m{i}" if pick.is_group else standing
+        return _plain(i) if _follows_rids(columns, pick) else f"CAST(k{i} AS BIGINT) * {RIDS} + rid"
+    if pick.by.kind == "most filled":
+        ranks = 1 + max(feed.rank for column in pick.columns for feed in column.feeds)
+        return f"(({len(columns.columns)} - filled) * CAST({ranks} AS BIGINT) + k{i}) * {RIDS} + rid"
+    place = f"s{places.index(_place(columns, pick, i))}"
+    return f"CASE WHEN k{i} IS NOT NULL THEN {place} * {RIDS} + rid END"
+
+
+def _places(columns: CustomerColumns) -> list[str]:
+    """The orders by recency that picks need, each once. Nearly always one per recency column: ranks that follow the
+    conflation order follow the rid."""
+    return list(dict.fromkeys(_place(columns, pick, i) for i, pick in enumerate(columns.picks) if pick.recency))
+
+
+def _place(columns: CustomerColumns, pick: Pick, i: int) -> str:
+    direction = "DESC" if pick.by.kind == "most recent" else "ASC"
+    rank = "" if _follows_rids(columns, pick) else f"k{i} NULLS LAST, "
+    return f"r{_recencies(columns).index(_recency_of(pick))} {direction} NULLS LAST, {rank}rid"
+
+
+def _placed(places: list[str]) -> str:
+    """Places are numbered over a narrow copy and joined: a window would drag every column of the candidates along."""
+    if not places:
+        return ""
+    numbered = ", ".join(f"row_number() OVER (ORDER BY {place}) AS s{k}" for k, place in enumerate(places))
+    return f"\nJOIN (SELECT rid, {numbered} FROM merge_candidates) AS placed USING (rid)"
 
 
 def _follows_rids(columns: CustomerColumns, pick: Pick) -> bool:
     """Whether the order of importance is the conflation order, by which rids are given, so that rids alone decide."""
     order = [entity.entity for entity in columns.entities]
+    if pick.is_group:
+        ranks = sorted({(feed.rank, order.index(feed.entity)) for c in pick.columns for feed in c.feeds})
+        return all(upper[1] < lower[1] for upper, lower in pairwise(ranks))
     places = [order.index(feed.entity) for feed in pick.columns[0].feeds]
     return all(upper < lower for upper, lower in pairwise(places))
 
@@ -297,8 +302,7 @@ def _values_step(columns: CustomerColumns) -> Step:
     names = [column.name for column in columns.columns]
     straight = "".join(f", v{i} AS {quote(name)}" for i, name in enumerate(names))
     gathered = "".join(
-        f", any_value(v{i}) FILTER (WHERE f.rid = g.{source_column(name)}) AS {quote(name)}"
-        for i, name in enumerate(names)
+        f", any_value(v{i}) FILTER (WHERE f.rid = g.{quote(name)}) AS {quote(name)}" for i, name in enumerate(names)
     )
     solo = _rows(columns, "SEMI JOIN merge_solo USING (ordinal)")
     crowd = _rows(columns, "ANTI JOIN merge_solo USING (ordinal)")
@@ -382,7 +386,7 @@ def _refuse_collisions(columns: CustomerColumns, cluster_columns: ClusterColumns
 
 def _lineage_step(columns: CustomerColumns) -> Step:
     names = ", ".join(literal(column.name) for column in columns.columns)
-    rids = ", ".join(f"s.{source_column(column.name)}" for column in columns.columns)
+    rids = ", ".join(f"s.{quote(column.name)}" for column in columns.columns)
     sql = (
         f'SELECT g.{quote(CUSTOMER_ID)}, g."column", r.entity, r.key\nFROM (\n'
         f'  SELECT i.{quote(CUSTOMER_ID)}, unnest([{names}]) AS "column", unnest([{rids}]) AS rid\n'
