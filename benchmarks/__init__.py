@@ -1,6 +1,7 @@
 """What the engine reaches, measured: quality against a truth it never sees, seconds, peak memory.
 
 generate.py   invented customers by the million, and the truth kept apart
+fields.py     their columns, person by person and record by record
 names.py      the names they carry
 project.py    the rules a careful user would write for them
 score.py      precision, recall, F1 of clusters against the truth

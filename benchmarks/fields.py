@@ -23,22 +23,15 @@ MOVED, NEW_EMAIL, NEW_PHONE, DEFAULT, BIRTH_SLIP, PHONE_SLIP, EMAIL_SLIP, STREET
 )  # fmt: skip
 """Shares of records (MARRIED: of people) to which it happens."""
 
-HOSTS = pa.array([f"{h}.example" for h in "mail post inbox webmail letters quickmail mymail home fastpost box".split()])
+HOSTS = pa.array([
+    "mail.example", "post.example", "inbox.example", "webmail.example", "letters.example", "quickmail.example",
+    "mymail.example", "home.example", "fastpost.example", "box.example",
+])  # fmt: skip
 HOST_SHARES = names.cumulative(len(HOSTS), 0.7)
 _STREETS = [s.removesuffix("er") for s in names.FAMILY[200:620]]
 _KINDS = ("Street", "St", "Avenue", "Ave", "Road", "Rd", "Lane", "Ln", "Drive", "Dr")
-N_CITIES, POSTCODES_PER_CITY = 400, 40
-
-_NICK = {i: names.NICKNAMES[name] for i, name in enumerate(names.GIVEN) if name in names.NICKNAMES}
-_FIRST = pa.array([
-    *names.GIVEN, *names.typos(names.GIVEN), *(_NICK.get(i, n) for i, n in enumerate(names.GIVEN)),
-    *(f"{n[0]}." for n in names.GIVEN),
-])  # fmt: skip
-_LAST = pa.array([*names.FAMILY, *names.typos(names.FAMILY)])
-_STREET = pa.array([*_STREETS, *names.typos(_STREETS)])
-_KIND = pa.array(_KINDS)
-_CITY = pa.array([f"{n.removesuffix('son')} {t}" for n, t in zip(
-    names.FAMILY[700 : 700 + N_CITIES], ["Falls", "City", "Park", "Springs"] * (N_CITIES // 4), strict=True)])  # fmt: skip
+N_CITIES, POSTCODES_PER_CITY_ENDS = ("Falls", "City", "Park", "Springs")
+_CITY = pa.array([f"{names.FAMILY[700 + i].removesuffix('son')} {_CITY_ENDS[i % 4]}" for i in range(N_CITIES)])
 _TIER = pa.array(["bronze", "silver", "gold"])
 _EPOCH_1935, _EPOCH_DEFAULT, _BIRTH_DAYS = -12_784, -25_567, 26_000
 """Days from 1970-01-01 to 1935-01-01 and to 1900-01-01; birth dates span 71 years."""
@@ -222,7 +215,9 @@ def _record_phones(draws: Draws, of: People, person: Ints) -> pa.Array:
     n = len(person)
     number = np.where(draws.happens(NEW_PHONE, n), of.second_phone[person], of.phone[person])
     slip = (1 + draws.below(9, n)) * 10 ** draws.below(7, n)
-    number = np.where(draws.happens(PHONE_SLIP, n), number // 10_000_000 * 10_000_000 + (number + slip) % 10_000_000, number)
+    number = np.where(
+        draws.happens(PHONE_SLIP, n), number // 10_000_000 * 10_000_000 + (number + slip) % 10_000_000, number
+    )
     plain = pa.array(number).cast(pa.string())
     a, b, c = (pc.utf8_slice_codeunits(plain, i, j) for i, j in ((0, 3), (3, 6), (6, 10)))
     written = pc.choose(pa.array(draws.below(5, n)), plain, join(a, "-", b, "-", c), join("(", a, ") ", b, "-", c),
@@ -236,7 +231,8 @@ def _record_addresses(draws: Draws, of: People, person: Ints) -> dict[str, pa.Ar
     moved = draws.happens(MOVED, n)
 
     def of_record(part: str) -> Ints:
-        return np.where(moved, getattr(of.second_address, part)[person], getattr(of.address, part)[person])
+        stay, new = getattr(of.address, part), getattr(of.second_address, part)
+        return np.asarray(np.where(moved, new[person], stay[person]))
 
     street = of_record("street")
     slip = len(_STREETS) + street * names.VARIANTS + draws.below(names.VARIANTS, n)

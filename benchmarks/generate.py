@@ -3,8 +3,9 @@
     python -m benchmarks generate --records 1000000
 
 One row of a file is one record; a person has 1 to 5 of them, over three sources, and no two need agree: nicknames,
-typos, exchanged fields, moves, new e-mail addresses and phone numbers, married names, defaults where nobody asked. 28 %
-of the people share a household: address always, surname, phone and e-mail often, birthday and first name now and then.
+typos, exchanged fields, moves, new e-mail addresses and phone numbers, married names, defaults where nobody asked.
+Of the people 28 % share a household: its address always; surname, phone and e-mail often; birthday and first name now
+and then.
 
 Everything is drawn column-wise from numpy's PCG64 by `random()` alone, chunk by chunk, so memory stays flat and the same
 seed gives the same records. Strings are picked from tables of names and their prepared typos.
@@ -22,6 +23,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks import fields
+from benchmarks.project import project
+
+__all__ = ["DATA", "Customers", "customers", "project"]
 
 VERSION = 1
 """Raise when the data changes: the cache folder's name has it."""
@@ -132,7 +136,9 @@ def _keys(source: str, number: npt.NDArray[np.uint64]) -> pa.Array:
     Multiplying by an odd number modulo 2^32 is one-to-one.
     """
     mixed = (number * np.uint64(2_654_435_761) + np.uint64(97)) % np.uint64(2**32)
-    return fields.join(pa.array([source[0].upper()]).take(pa.array(np.zeros(len(number), np.int8))), fields.digits(mixed, 10))
+    return fields.join(
+        pa.array([source[0].upper()]).take(pa.array(np.zeros(len(number), np.int8))), fields.digits(mixed, 10)
+    )
 
 
 def _write(folder: Path, writers: dict[str, Any], name: str, table: pa.Table) -> None:

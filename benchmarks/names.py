@@ -7,21 +7,23 @@ import numpy as np
 import numpy.typing as npt
 
 _COMMON_GIVEN = (
-    "James Mary Robert Patricia John Jennifer Michael Linda William Elizabeth David Barbara Richard Susan Joseph Jessica "
-    "Thomas Sarah Charles Karen Christopher Lisa Daniel Nancy Matthew Margaret Anthony Sandra Mark Ashley Donald Emily "
-    "Steven Kimberly Andrew Deborah Paul Michelle Joshua Carol Kenneth Amanda Kevin Melissa Brian Dorothy George Rebecca "
-    "Timothy Sharon Ronald Laura Edward Cynthia Jason Amy Jeffrey Kathleen Ryan Angela Jacob Shirley Gary Brenda Nicholas "
-    "Emma Eric Anna Jonathan Pamela Stephen Nicole Larry Samantha Justin Katherine Scott Christine Brandon Helen Benjamin "
-    "Debra Samuel Rachel Gregory Carolyn Alexander Janet Patrick Maria Frank Olivia Raymond Heather Jack Catherine Dennis "
-    "Diane Jerry Julie Tyler Victoria Aaron Joyce Jose Lauren Adam Kelly Nathan Christina Henry Joan Zachary Evelyn"
+    "James Mary Robert Patricia John Jennifer Michael Linda William Elizabeth David Barbara Richard Susan Joseph "
+    "Jessica Thomas Sarah Charles Karen Christopher Lisa Daniel Nancy Matthew Margaret Anthony Sandra Mark Ashley "
+    "Donald Emily Steven Kimberly Andrew Deborah Paul Michelle Joshua Carol Kenneth Amanda Kevin Melissa Brian "
+    "Dorothy George Rebecca Timothy Sharon Ronald Laura Edward Cynthia Jason Amy Jeffrey Kathleen Ryan Angela "
+    "Jacob Shirley Gary Brenda Nicholas Emma Eric Anna Jonathan Pamela Stephen Nicole Larry Samantha Justin "
+    "Katherine Scott Christine Brandon Helen Benjamin Debra Samuel Rachel Gregory Carolyn Alexander Janet Patrick "
+    "Maria Frank Olivia Raymond Heather Jack Catherine Dennis Diane Jerry Julie Tyler Victoria Aaron Joyce Jose "
+    "Lauren Adam Kelly Nathan Christina Henry Joan Zachary Evelyn"
 )
 _COMMON_FAMILY = (
-    "Smith Johnson Williams Brown Jones Garcia Miller Davis Rodriguez Martinez Hernandez Lopez Gonzalez Wilson Anderson "
-    "Thomas Taylor Moore Jackson Martin Lee Perez Thompson White Harris Sanchez Clark Ramirez Lewis Robinson Walker Young "
-    "Allen King Wright Scott Torres Nguyen Hill Flores Green Adams Nelson Baker Hall Rivera Campbell Mitchell Carter "
-    "Roberts Gomez Phillips Evans Turner Diaz Parker Cruz Edwards Collins Reyes Stewart Morris Morales Murphy Cook Rogers "
-    "Gutierrez Ortiz Morgan Cooper Peterson Bailey Reed Kelly Howard Ramos Kim Cox Ward Richardson Watson Brooks Chavez "
-    "Wood Bennett Gray Mendoza Ruiz Hughes Price Alvarez Castillo Sanders Patel Myers Long Ross Foster Jimenez Powell"
+    "Smith Johnson Williams Brown Jones Garcia Miller Davis Rodriguez Martinez Hernandez Lopez Gonzalez Wilson "
+    "Anderson Thomas Taylor Moore Jackson Martin Lee Perez Thompson White Harris Sanchez Clark Ramirez Lewis "
+    "Robinson Walker Young Allen King Wright Scott Torres Nguyen Hill Flores Green Adams Nelson Baker Hall Rivera "
+    "Campbell Mitchell Carter Roberts Gomez Phillips Evans Turner Diaz Parker Cruz Edwards Collins Reyes Stewart "
+    "Morris Morales Murphy Cook Rogers Gutierrez Ortiz Morgan Cooper Peterson Bailey Reed Kelly Howard Ramos Kim "
+    "Cox Ward Richardson Watson Brooks Chavez Wood Bennett Gray Mendoza Ruiz Hughes Price Alvarez Castillo "
+    "Sanders Patel Myers Long Ross Foster Jimenez Powell"
 )
 NICKNAMES = {
     "James": "Jim", "Robert": "Bob", "Patricia": "Patty", "Jennifer": "Jen", "Michael": "Mike", "William": "Bill",
@@ -36,12 +38,18 @@ NICKNAMES = {
     "Zachary": "Zach",
 }  # fmt: skip
 
-_HEADS = "Al Bar Bel Bren Cal Car Cor Dal Del Dor El Fal Fen Gar Gil Hal Har Hol Jan Kal Kel Kor Lan Lin Lor Mal Mar Mel"
+_HEADS = (
+    "Al Bar Bel Bren Cal Car Cor Dal Del Dor El Fal Fen Gar Gil Hal Har Hol Jan Kal Kel Kor Lan Lin Lor Mal Mar Mel"
+)
 _HEADS += " Mor Nor Or Pel Per Quin Ral Rav Ros San Sel Sil Tal Tam Ter Tor Val Var Ves Wal Wen Yar Zan"
 _MIDDLES = "a an ar e el en er i il in ir o ol on or u ul um ur ya"
-_FAMILY_TAILS = "berg by combe croft dale den don feld ford gate ham hart haven land ley man mere mont more ner ridge sen"
+_FAMILY_TAILS = (
+    "berg by combe croft dale den don feld ford gate ham hart haven land ley man mere mont more ner ridge sen"
+)
 _FAMILY_TAILS += " shaw son stead ston ter ton vale ville ward well wick wood worth"
-_GIVEN_TAILS = "a ah an beth da dan dor ette fin ia ian ie is la lan len lia lin lo mar na nan nor ra ric ron sa ta ton vin"
+_GIVEN_TAILS = (
+    "a ah an beth da dan dor ette fin ia ian ie is la lan len lia lin lo mar na nan nor ra ric ron sa ta ton vin"
+)
 
 N_GIVEN, N_FAMILY = 1_500, 8_000
 VARIANTS = 8
@@ -72,7 +80,7 @@ def cumulative(count: int, flat: float) -> npt.NDArray[np.float64]:
     flat 12 gives the commonest of 8,000 surnames 1.3 %, as the commonest one in the US has about 1 %.
     """
     weights = 1.0 / (np.arange(count) + flat)
-    return np.cumsum(weights) / weights.sum()
+    return np.asarray(np.cumsum(weights) / weights.sum())
 
 
 GIVEN_SHARES, FAMILY_SHARES = cumulative(N_GIVEN, 8), cumulative(N_FAMILY, 12)
