@@ -61,7 +61,8 @@ class DuckDBEngine:
     def columns(self, table: str) -> dict[str, str]:
         """Column name to SQL type; KeyError if there is no such table."""
         rows = self.connection.execute(
-            "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = $table ORDER BY column_index",
+            "SELECT column_name, data_type FROM duckdb_columns() "
+            "WHERE table_name = $table AND database_name IN (current_database(), 'temp') ORDER BY column_index",
             {"table": table},
         ).fetchall()
         if not rows:
@@ -89,6 +90,29 @@ class DuckDBEngine:
     def attach(self, path: Path, name: str) -> None:
         """Make another database file readable under `name`."""
         self.connection.execute(f"ATTACH {literal(str(path))} AS {quote(name)} (READ_ONLY)")
+
+    def detach(self, name: str) -> None:
+        """Let go of an attached database."""
+        self.connection.execute(f"DETACH {quote(name)}")
+
+    def tables(self, database: str | None = None) -> list[str]:
+        """Names of the kept tables, sorted; of an attached database when it is named."""
+        rows = self.connection.execute(
+            "SELECT table_name FROM duckdb_tables() WHERE database_name = coalesce($name, current_database()) "
+            "AND NOT internal ORDER BY table_name",
+            {"name": database},
+        ).fetchall()
+        return [name for (name,) in rows]
+
+    def copy_views(self, database: str) -> None:
+        """Make the views of an attached database here too, over the tables here."""
+        rows = self.connection.execute(
+            "SELECT view_name, sql FROM duckdb_views() WHERE database_name = $name AND NOT internal ORDER BY view_name",
+            {"name": database},
+        ).fetchall()
+        for name, sql in rows:
+            body = sql[sql.index(" AS ") + len(" AS ") :]
+            self.connection.execute(f"CREATE OR REPLACE VIEW {quote(name)} AS {body}")
 
     def close(self) -> None:
         """Close; a file-backed engine checkpoints, so that no .wal stays behind. Closing twice is harmless."""

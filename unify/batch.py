@@ -1,0 +1,282 @@
+"""The batch job: a project's sources become a new generation of an instance.
+
+    lease ─▶ begin ─▶ ingest, or carry over ─▶ conflate, or carry over ─▶ publish
+
+What a job does not make anew it carries over from the published generation, so every generation is whole.
+"""
+
+import hashlib
+import json
+import resource
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from ingest.dependents import dependents_of
+from ingest.drift import check, drift
+from ingest.entities import write_entities
+from ingest.lists import load_lists
+from ingest.load import load
+from ingest.report import LoadReport
+from unify.conflation.normalize import Lists
+from unify.conflation.run import Conflated, conflate
+from unify.core.engine import Engine
+from unify.core.errors import SpecError, UnifyError
+from unify.core.names import corrupt_table_of, quote, table_of
+from unify.core.progress import Progress, silent
+from unify.core.reports import ArrowReport, EntityReport, RunReport, StageReport
+from unify.core.steps import Query, Step
+from unify.engines.duckdb import DuckDBEngine
+from unify.spec import Project
+from unify.store import Build, Generation, Lease, Store
+
+PREVIOUS = "previous"
+"""Name under which the published generation is attached while the next one is built."""
+INGESTED = ("entities", "overrides", "list_values")
+"""Tables of the ingest stage beside those of the entities."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to do: `ingest` and `conflate` stages on or off; `frames` are sources handed over from Python."""
+
+    project: Project
+    base: Path
+    ingest: bool = True
+    conflate: bool = True
+    frames: Mapping[str, Any] = field(default_factory=dict)
+    memory_limit: str | None = None
+    threads: int | None = None
+
+    @property
+    def purpose(self) -> str:
+        """What the lease and the run are called."""
+        return {(True, True): "run", (True, False): "ingest", (False, True): "conflate"}[self.ingest, self.conflate]
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the project: tells whether two runs had the same plan."""
+        return hashlib.sha256(self.project.model_dump_json(by_alias=True).encode()).hexdigest()[:16]
+
+
+def run_job(store: Store, job: Job, *, wait: float | None = None, progress: Progress = silent) -> RunReport:
+    """Build and publish one generation; returns the run's report.
+
+    Raises LeaseHeldError when somebody else is writing (after `wait` seconds), SpecError, SourceError, OverloadError;
+    whatever happens before publishing leaves the published generation as it was.
+    """
+    _check_frames(job)
+    with store.lease(job.purpose, wait) as lease:
+        return _Run(store, job, lease, progress).go()
+
+
+def _check_frames(job: Job) -> None:
+    for name in job.frames:
+        if name not in job.project.entities:
+            raise SpecError(f"a frame was given for {name}, which is not an entity of the project", where="frames")
+    for name, entity in job.project.entities.items():
+        if job.ingest and not entity.files and name not in job.frames:
+            raise SpecError(
+                f"{name} has no files and no frame was given for it",
+                where=f"sources.{name}",
+                hint=f"add `files:`, or call run(..., frames={{'{name}': frame}})",
+            )
+
+
+class _Run:
+    """One run, from lease to publish."""
+
+    def __init__(self, store: Store, job: Job, lease: Lease, progress: Progress) -> None:
+        self.store, self.job, self.lease, self.progress = store, job, lease, progress
+        self.started = datetime.now(UTC)
+        self.clock = perf_counter()
+        self.stages: list[StageReport] = []
+        self.warnings: list[str] = []
+        self.entities: list[EntityReport] = []
+        self.conflated = Conflated()
+
+    def go(self) -> RunReport:
+        before = self.store.published()
+        with self.store.begin(self.lease, project=self.job.fingerprint) as build:
+            with DuckDBEngine(build.path, memory_limit=self.job.memory_limit, threads=self.job.threads) as engine:
+                if before is not None:
+                    engine.attach(before.path, PREVIOUS)
+                self._fill(engine, build, before)
+                if before is not None:
+                    engine.detach(PREVIOUS)
+            clock = perf_counter()
+            self.progress("publish", f"generation {build.number}")
+            report = self._report(build, before)
+            self.store.save_definition(
+                "project", self.job.project.name, self.job.project.model_dump(mode="json", by_alias=True)
+            )
+            build.publish(report.as_dict(), self.job.project.keep, summary=_summary(report))
+        publish = StageReport(stage="publish", seconds=round(perf_counter() - clock, 3))
+        return report.model_copy(
+            update={"stages": [*report.stages, publish], "seconds": round(perf_counter() - self.clock, 3)}
+        )
+
+    def _fill(self, engine: DuckDBEngine, build: Build, before: Generation | None) -> None:
+        """Make every table of the generation."""
+        clock = perf_counter()
+        if self.job.ingest:
+            self._ingest(engine, before)
+        else:
+            self._carry_sources(engine, before)
+        self.stages.append(StageReport(stage="ingest", seconds=round(perf_counter() - clock, 3)))
+        if self.job.conflate and self.job.project.conflation is not None:
+            with_ids = before is not None and "members" in engine.tables(PREVIOUS)
+            self.conflated = conflate(
+                engine,
+                self.job.project,
+                _lists(engine, self.job.project),
+                run=build.number,
+                previous=PREVIOUS if with_ids else None,
+                progress=self.progress,
+            )
+        elif before is not None:
+            _carry(engine, [t for t in engine.tables(PREVIOUS) if t not in engine.tables()])
+            engine.copy_views(PREVIOUS)
+        engine.build(
+            Step("project", Query("SELECT $json AS project", {"json": self.job.project.model_dump_json(by_alias=True)}),
+                 "the plan that made this generation", keep=True)
+        )  # fmt: skip
+
+    def _ingest(self, engine: DuckDBEngine, before: Generation | None) -> None:
+        known = _columns_before(engine) if before is not None else {}
+        loaded: list[LoadReport] = []
+        for name, entity in self.job.project.entities.items():
+            self.progress("ingest", name)
+            report = load(engine, name, entity, self.job.frames.get(name), base=self.job.base)
+            loaded.append(report)
+            warnings = list(report.warnings)
+            if name in known:
+                now = [{"name": c.name, "type": c.type} for c in report.columns]
+                warnings += check(name, entity, drift(known[name], now), dependents_of(self.job.project, name))
+            self.entities.append(_entity_report(report, warnings))
+        write_entities(engine, self.job.project.entities, loaded)
+        load_lists(engine, self.job.project, self.job.base)
+
+    def _carry_sources(self, engine: DuckDBEngine, before: Generation | None) -> None:
+        """Source tables of the published generation, when only conflation runs."""
+        missing = [name for name in self.job.project.entities if before is None or table_of(name) not in before.rows]
+        if missing:
+            raise SpecError(f"{', '.join(missing)} has not been ingested", hint="`unify ingest` or `unify run` first")
+        tables = [t for name in self.job.project.entities for t in (table_of(name), corrupt_table_of(name))]
+        _carry(engine, [*tables, *INGESTED])
+
+    def _report(self, build: Build, before: Generation | None) -> RunReport:
+        found = self.conflated
+        changes = found.changes
+        if changes is not None and before is not None:
+            changes = changes.model_copy(update={"previous": before.number})
+        report = RunReport(
+            run=build.number,
+            generation=build.number,
+            project=self.job.project.name,
+            started=self.started.isoformat(timespec="seconds"),
+            seconds=round(perf_counter() - self.clock, 3),
+            peak_mib=_peak_mib(),
+            stages=[*self.stages, *found.stages],
+            arrows=[*_ingest_arrows(self.entities), *found.arrows],
+            entities=self.entities,
+            overrides=found.overrides,
+            rules=found.rules,
+            ignored=found.ignored,
+            clusters=found.clusters,
+            changes=changes,
+            warnings=[*(f"{e.entity}: {w}" for e in self.entities for w in e.warnings), *found.warnings],
+        )
+        unbalanced = [a.arrow for a in report.arrows if not a.balanced]
+        if unbalanced:
+            raise UnifyError(f"rows are not accounted for at {', '.join(unbalanced)}", hint="this is a bug: report it")
+        return report
+
+
+def _carry(engine: Engine, tables: Iterable[str]) -> None:
+    for table in tables:
+        engine.build(
+            Step(
+                table,
+                Query(f"FROM {quote(PREVIOUS)}.{quote(table)}"),
+                "carried over from the generation before",
+                keep=True,
+            )
+        )
+
+
+def _lists(engine: Engine, project: Project) -> Lists:
+    """The value lists as normalisers want them."""
+    rows = engine.fetch(Query("SELECT list, value, alias FROM list_values ORDER BY ALL")).to_pylist()
+    bypasses = {
+        name: tuple(row["value"] for row in rows if row["list"] == name)
+        for name, spec in project.lists.items()
+        if spec.kind == "bypass"
+    }
+    aliases = {
+        name: tuple((row["value"], row["alias"]) for row in rows if row["list"] == name)
+        for name, spec in project.lists.items()
+        if spec.kind == "alias"
+    }
+    return Lists(aliases=aliases, bypasses=bypasses)
+
+
+def _columns_before(engine: Engine) -> dict[str, list[dict[str, str]]]:
+    """Columns of every entity in the published generation."""
+    rows = engine.fetch(Query(f"SELECT entity, columns FROM {quote(PREVIOUS)}.entities")).to_pylist()
+    return {row["entity"]: json.loads(row["columns"]) for row in rows}
+
+
+def _entity_report(report: LoadReport, warnings: list[str]) -> EntityReport:
+    prefix = f"{report.entity}: "
+    return EntityReport(
+        entity=report.entity,
+        files=len(report.files),
+        rows_in=report.rows_in,
+        rows_kept=report.rows_kept,
+        rows_quarantined=report.rows_quarantined,
+        rows_filtered=report.rows_filtered,
+        rows_superseded=report.rows_replaced + report.rows_of_deletes,
+        reasons=dict(report.reasons),
+        columns=[
+            {"name": c.name, "type": c.type, "label": c.label or None, "format": c.format or None}
+            for c in report.columns
+        ],
+        seconds=round(report.seconds, 3),
+        warnings=[w.removeprefix(prefix) for w in warnings],
+    )
+
+
+def _ingest_arrows(entities: Iterable[EntityReport]) -> list[ArrowReport]:
+    arrows = []
+    for e in entities:
+        aside = {f"quarantined: {reason}": n for reason, n in e.reasons.items()}
+        aside |= {"left out by a row filter": e.rows_filtered, "replaced by an upsert or delete": e.rows_superseded}
+        arrows.append(
+            ArrowReport(
+                arrow=f"files → {e.entity}",
+                rows_in=e.rows_in,
+                rows_out=e.rows_kept,
+                aside={reason: n for reason, n in aside.items() if n},
+            )
+        )
+    return arrows
+
+
+def _peak_mib() -> float:
+    """Peak resident memory of this process in MiB (ru_maxrss is KiB on Linux, bytes on macOS)."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
+
+
+def _summary(report: RunReport) -> dict[str, Any]:
+    """What `unify generations` lists."""
+    return {
+        "seconds": report.seconds,
+        "rows": sum(e.rows_in for e in report.entities),
+        "customers": report.clusters.customers if report.clusters else None,
+    }
