@@ -83,7 +83,7 @@ def first_pass(table: str, columns: list[Measured]) -> Query:
 def second_pass(
     table: str, columns: list[Measured], bounds: dict[int, list[float]], means: dict[int, float], shares: list[float]
 ) -> Query:
-    """Quantiles, bins as a map from number to rows, and sums of the second to fourth power of the distance to the mean.
+    """Quantiles, bins as a map from number to rows, and sums of the first to fourth power of the distance to the mean.
 
     Quantiles of numbers are interpolated, those of times are values that occur. `bounds` are those of the bins.
     """
@@ -97,6 +97,7 @@ def second_pass(
             away = f"({x} - $mean_{i})"
             square = f"{away} * {away}"
             parts += [
+                f"sum({away}) AS power1_{i}",
                 f"sum({square}) AS power2_{i}",
                 f"sum({square} * {away}) AS power3_{i}",
                 f"sum({square} * {square}) AS power4_{i}",
