@@ -30,7 +30,17 @@ HOSTS = pa.array([
 HOST_SHARES = names.cumulative(len(HOSTS), 0.7)
 _STREETS = [s.removesuffix("er") for s in names.FAMILY[200:620]]
 _KINDS = ("Street", "St", "Avenue", "Ave", "Road", "Rd", "Lane", "Ln", "Drive", "Dr")
-N_CITIES, POSTCODES_PER_CITY_ENDS = ("Falls", "City", "Park", "Springs")
+N_CITIES, POSTCODES_PER_CITY = 400, 40
+
+_NICK = {i: names.NICKNAMES[name] for i, name in enumerate(names.GIVEN) if name in names.NICKNAMES}
+_FIRST = pa.array([
+    *names.GIVEN, *names.typos(names.GIVEN), *(_NICK.get(i, n) for i, n in enumerate(names.GIVEN)),
+    *(f"{n[0]}." for n in names.GIVEN),
+])  # fmt: skip
+_LAST = pa.array([*names.FAMILY, *names.typos(names.FAMILY)])
+_STREET = pa.array([*_STREETS, *names.typos(_STREETS)])
+_KIND = pa.array(_KINDS)
+_CITY_ENDS = ("Falls", "City", "Park", "Springs")
 _CITY = pa.array([f"{names.FAMILY[700 + i].removesuffix('son')} {_CITY_ENDS[i % 4]}" for i in range(N_CITIES)])
 _TIER = pa.array(["bronze", "silver", "gold"])
 _EPOCH_1935, _EPOCH_DEFAULT, _BIRTH_DAYS = -12_784, -25_567, 26_000

@@ -3,11 +3,11 @@
     python -m benchmarks generate --records 1000000
 
 One row of a file is one record; a person has 1 to 5 of them, over three sources, and no two need agree: nicknames,
-typos, exchanged fields, moves, new e-mail addresses and phone numbers, married names, defaults where nobody asked.
-Of the people 28 % share a household: its address always; surname, phone and e-mail often; birthday and first name now
-and then.
+typos, exchanged fields, moves, new e-mail addresses and phone numbers, married names, defaults where nobody
+asked. Of the people 28 % share a household: its address always; surname, phone and e-mail often; birthday
+and first name now and then.
 
-Everything is drawn column-wise from numpy's PCG64 by `random()` alone, chunk by chunk, so memory stays flat and the same
+Everything is drawn column-wise from PCG64 by `random()` alone, chunk by chunk, so memory stays flat and the same
 seed gives the same records. Strings are picked from tables of names and their prepared typos.
 """
 
