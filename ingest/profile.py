@@ -55,9 +55,9 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """Of the finite values; estimates for the population (n−1), as pandas gives them. None: too few or equal values."""
+    """Of the finite values; estimates for the population (n−1), as pandas gives them. None: too few or equal values, or overflow."""
 
-    mean: float
+    mean: float | None
     standard_deviation: float | None
     variance: float | None
     skewness: float | None

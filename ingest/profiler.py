@@ -158,9 +158,9 @@ def _moments(second: dict[str, Any], first: dict[str, Any], m: Measured) -> Mome
         return Moments(first[f"low_{m.number}"], flat, flat, None, None)
     p1, p2, p3, p4 = (second[f"power{p}_{m.number}"] for p in (1, 2, 3, 4))
     d = p1 / n  # what rounding left of the mean: 1e-4 for 20,000 values near 1e12
-    m2 = p2 - n * d**2
-    m3 = p3 - 3 * d * p2 + 2 * n * d**3
-    m4 = p4 - 4 * d * p3 + 6 * d**2 * p2 - 3 * n * d**4
+    m2 = max(p2 - n * d * d, 0.0)
+    m3 = p3 - 3 * d * p2 + 2 * n * d * d * d
+    m4 = p4 - 4 * d * p3 + 6 * d * d * p2 - 3 * n * d * d * d * d
     variance = m2 / (n - 1)
     skewness = kurtosis = None
     if n > 2 and 0 < m2 < math.inf:
@@ -168,7 +168,7 @@ def _moments(second: dict[str, Any], first: dict[str, Any], m: Measured) -> Mome
     if n > 3 and 0 < m2 < math.inf:
         kurtosis = _finite((n - 1) / ((n - 2) * (n - 3)) * ((n + 1) * n * (m4 / m2) / m2 - 3 * (n - 1)))
     mean = first[f"mean_{m.number}"] + d
-    return Moments(mean, _finite(math.sqrt(variance)), _finite(variance), skewness, kurtosis)
+    return Moments(_finite(mean), _finite(math.sqrt(variance)), _finite(variance), skewness, kurtosis)
 
 
 def _finite(value: float) -> float | None:

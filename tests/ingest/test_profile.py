@@ -109,6 +109,8 @@ def test_the_whole_range_of_doubles_is_no_overflow():
     assert sum(b.count for b in found.histogram) == 4
     assert found.moments is not None
     assert found.moments.variance is None
+    assert one([1.7e308, 1.6e308]).moments.mean is None
+    assert one([1e200, 3e200, 1e150]).moments.mean == pytest.approx(4e200 / 3)
 
 
 def test_decimals_stay_exact():
