@@ -316,10 +316,11 @@ def _key_groups(engine: Engine, side: str, bad: Flags) -> tuple[Event, ...]:
     begins = np.ones(len(rid), dtype=np.bool_)
     begins[1:] = (rule[1:] != rule[:-1]) | (group[1:] != group[:-1])
     starts = np.flatnonzero(begins).tolist()
-    return tuple(
+    found = (
         Event(int(rule[i]), -1.0, tuple(rid[i:j].tolist()), int(side_of[i:j].sum()))
         for i, j in pairwise([*starts, len(rid)])
     )
+    return tuple(event for event in found if side == "IS NULL" or 0 < event.uppers < len(event.members))
 
 
 def _dedupe_groups(dedupe: _Round, inside: _Links) -> Ints:
@@ -349,7 +350,7 @@ def _cuts(facts: _Facts, done: _Round, links: _Links) -> Iterator[_Cut]:
     columns = (yielded.a.tolist(), yielded.b.tolist(), yielded.rule.tolist(), yielded.score.tolist())
     for a, b, rule, score in zip(*columns, strict=True):
         clash = done.refused.get((a, b))
-        if clash is None:  # a pair that another pair of its key group spoke for
+        if clash is None:  # a pair of a key group
             clash = done.joining.clash(done.joining.root(int(node[a])), done.joining.root(int(node[b])))
         if clash is None:
             raise AssertionError(f"link {a}-{b} was cut without a reason")

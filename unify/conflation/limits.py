@@ -11,8 +11,10 @@ clusters that may not be joined now may not be joined later either, because clus
 therefore decides alone, and a pair that was refused once never has to be tried again (see docs/adr/0003).
 """
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from heapq import merge
 
 import numpy as np
 import numpy.typing as npt
@@ -162,6 +164,21 @@ class Joining:
             self._never[x] = larger
         return None
 
+    def value(self, check: int | None, node: int) -> int:
+        """The value of a node's cluster in a OneValue check, or NONE."""
+        return NONE if check is None else self._values[check][self.root(node)]
+
+    def full(self, node: int) -> bool:
+        """Whether the cluster of a node has as many records as a ceiling allows."""
+        size = self._size[self.root(node)]
+        return any(isinstance(check, Ceiling) and size >= check.most for check in self._checks)
+
+    def telling(self, nodes: Iterable[int]) -> int | None:
+        """The OneValue check with the most different values among the clusters of some nodes; None without checks."""
+        roots = {self.root(node) for node in nodes}
+        distinct = [(len({values[root] for root in roots}), -i) for i, values in enumerate(self._values) if values]
+        return -max(distinct)[1] if distinct else None
+
     def labels(self) -> Ints:
         """The smallest node of its cluster, per node, in the order the nodes were given (ascending)."""
         first: dict[int, int] = {}
@@ -183,38 +200,56 @@ class Event:
     members: tuple[int, ...]
     uppers: int
 
-    def pairs(self) -> Iterable[tuple[int, tuple[int, ...]]]:
-        """(record, those it is linked to), in order: all pairs by (a, b), grouped by a."""
-        if self.uppers:
-            yield from ((a, self.members[self.uppers :]) for a in self.members[: self.uppers])
-        else:
-            yield from ((a, self.members[i:]) for i, a in enumerate(self.members[:-1], start=1))
-
 
 def enforce(joining: Joining, events: Iterable[Event], node: Ints) -> dict[tuple[int, int], Clash]:
-    """Insert events by strength; returns the pairs of records that were refused, with the reason at their turn.
+    """Insert events by strength; returns the links that were refused, with the reason at their turn.
 
-    `node` gives the node of a record. In a key group a record is skipped when an earlier one already speaks for its
-    cluster, and a cluster that refused once is not asked again by the same record: k members in c final clusters cost
-    k·c checks instead of k²/2, with the result of inserting every pair.
+    `node` gives the node of a record. Pairs of key groups are not in the answer: most are no links of the table.
     """
     refused: dict[tuple[int, int], Clash] = {}
     for event in sorted(events):
-        speakers: list[int] = []
-        for a, others in event.pairs():
-            at = int(node[a])
-            if len(others) > 1:
-                root = joining.root(at)
-                if any(joining.root(s) == root for s in speakers):
-                    continue
-                speakers.append(at)
-            asked: dict[int, Clash] = {}
-            for b in others:
-                found = asked.get(joining.root(int(node[b])))
-                if found is None:
-                    found = joining.join(at, int(node[b]))
-                    if found is not None:
-                        asked[joining.root(int(node[b]))] = found
-                if found is not None:
-                    refused.setdefault((a, b), found)
+        if len(event.members) > 2:
+            _join_group(joining, node[list(event.members)].tolist(), event.uppers)
+            continue
+        a, b = event.members
+        found = joining.join(int(node[a]), int(node[b]))
+        if found is not None:
+            refused.setdefault((a, b), found)
     return refused
+
+
+def _join_group(joining: Joining, nodes: list[int], uppers: int) -> None:
+    """Insert all pairs of a key group in order, leaving out those that are sure to be refused.
+
+    Each member in turn asks those after it (an upper record: all lower ones). It need not ask
+
+    - when an earlier asker is in its cluster: that one asked everybody it could ask;
+    - whoever has another value than its own in the check that tells most members apart;
+    - anybody, once its cluster is full.
+
+    So 3000 members with 3000 different values cost 3000 steps, not 4.5 million.
+    """
+    check = joining.telling(nodes)
+    places: dict[int, list[int]] = {}
+    for place in range(uppers, len(nodes)):
+        places.setdefault(joining.value(check, nodes[place]), []).append(place)
+
+    def candidates(asker: int) -> Iterator[int]:
+        after = max(asker + 1, uppers)
+        while after < len(nodes) and joining.value(check, nodes[asker]) == NONE:
+            yield after
+            after += 1
+        alike = (places.get(joining.value(check, nodes[asker]), []), places.get(NONE, []))
+        yield from merge(*(each[bisect_left(each, after) :] for each in alike))
+
+    asked: set[int] = set()
+    for asker in range(uppers or len(nodes) - 1):
+        if joining.root(nodes[asker]) in asked:
+            continue
+        for place in candidates(asker):
+            if joining.full(nodes[asker]):
+                break
+            joining.join(nodes[asker], nodes[place])
+        asked.add(joining.root(nodes[asker]))
+        if not uppers and NONE in places:  # whoever has spoken need not be asked: it asked this one already
+            places[NONE] = [place for place in places[NONE] if joining.root(nodes[place]) not in asked]
