@@ -70,8 +70,8 @@ def staged(kind: ColumnType) -> pa.DataType:
     if kind.kind == "decimal":
         return pa.decimal128(kind.precision, kind.scale)
     plain = {
-        "string": pa.string(), "nothing": pa.string(), "integer": pa.int64(), "double": pa.float64(), "boolean": pa.bool_(),
-        "date": pa.date32(), "datetime": pa.timestamp("us"), "guid": pa.string(),
+        "string": pa.string(), "nothing": pa.string(), "integer": pa.int64(), "double": pa.float64(),
+        "boolean": pa.bool_(), "date": pa.date32(), "datetime": pa.timestamp("us"), "guid": pa.string(),
     }  # fmt: skip
     return plain[kind.kind]
 

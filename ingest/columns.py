@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ingest.arrow_types import NOTHING
-from ingest.infer import holds_codes, infer, spellings_of
+from ingest.dates import names_of, read_families
+from ingest.infer import Inferred, families_of, holds_codes, infer
 from ingest.rows import Source, slot
-from ingest.types import GUID, INTEGER, STRING, ColumnType, Reading, declared_type
+from ingest.types import DATE, DATETIME, DOUBLE, GUID, STRING, ColumnType, Reading, declared_type
 from unify.core.engine import Engine
 from unify.core.errors import SourceError, SpecError, did_you_mean
 from unify.core.names import literal, quote
@@ -90,7 +91,7 @@ def plan_columns(
             found = inferred[i]
             if found.warning:
                 warnings.append(f"{where}: {found.warning}")
-            fields.append(_inferred(entity, i, name, found.type, found.spellings, source.decimal))
+            fields.append(_inferred(entity, i, name, found, source.decimal))
     fields = _only_what_fails(engine, table, fields)
     return [_as_key(f, where) if f.name == entity.key else f for f in fields], warnings
 
@@ -112,7 +113,7 @@ def _declared(
     sql = reading.sql(value)
     spelling = ", ".join(formats)
     if not formats and is_text and wanted.kind in ("date", "datetime"):
-        spelling = ", ".join(spellings_of(engine, table, i, entity.dates))
+        spelling = names_of(families_of(engine, table, i, entity.dates))
     problem = f"({slot(i)} IS NOT NULL AND ({sql}) IS NULL)"
     return Field(i, name, wanted, sql, True, spelling, problem, literal(reading.reason))
 
@@ -123,14 +124,17 @@ def _native(i: int, name: str, native: ColumnType) -> Field:
     return Field(i, name, native, f"CAST({slot(i)} AS UUID)" if native == GUID else slot(i))
 
 
-def _inferred(entity: Entity, i: int, name: str, found: ColumnType, spellings: tuple[str, ...], decimal: str) -> Field:
-    """Every value was seen to fit, so that nothing can be refused."""
-    if name == entity.key and found.kind not in KEY_TYPES:
-        return Field(i, name, STRING, slot(i))
-    if found == INTEGER:
-        return Field(i, name, found, f"TRY_CAST({slot(i)} AS BIGINT)")
-    value = Reading(found, dates=entity.dates, decimal=decimal).sql(slot(i))
-    return Field(i, name, found, value, format=", ".join(spellings))
+def _inferred(entity: Entity, i: int, name: str, found: Inferred, decimal: str) -> Field:
+    """Every value was seen to fit: nothing can be refused, and the plain conversion will do."""
+    kind, value = found.type, slot(i)
+    if name == entity.key and kind.kind not in KEY_TYPES:
+        return Field(i, name, STRING, value)
+    if kind in (DATE, DATETIME):
+        instant = read_families(value, found.families, sure=True)
+        return Field(i, name, kind, f"CAST({instant} AS {kind.sql})", format=names_of(found.families))
+    if kind == DOUBLE and decimal != ".":
+        value = f"replace({value}, {literal(decimal)}, '.')"
+    return Field(i, name, kind, value if kind == STRING else f"TRY_CAST({value} AS {kind.sql})")
 
 
 def _only_what_fails(engine: Engine, table: str, fields: list[Field]) -> list[Field]:

@@ -29,7 +29,8 @@ def detect(options: CsvOptions, sample: bytes, key: str, *, final: bool) -> Dial
 
 def head(dialect: Dialect, sample: bytes, records: int, *, final: bool) -> list[list[str]]:
     """The values of the first whole records of a sample; empty lines and broken records are left out."""
-    exact, position, found = Exact(dialect), 0, []
+    exact, position = Exact(dialect), 0
+    found: list[list[str]] = []
     while position < len(sample) and len(found) < records:
         step = exact.record(sample, position, final=final)
         if step is None:

@@ -82,9 +82,8 @@ class Exact:
 
     def width(self, record: bytes) -> int:
         """Number of fields."""
-        if not self._quote or self._quote not in record:
-            if self._escape is None:
-                return record.count(self._delimiter) + 1
+        if (not self._quote or self._quote not in record) and self._escape is None:
+            return record.count(self._delimiter) + 1
         return len(self.fields(record))
 
     def fields(self, record: bytes) -> list[str]:
@@ -95,10 +94,7 @@ class Exact:
             if found is None:
                 raise ValueError("not a whole record")
             raw = found["quoted"] if self._quote else None
-            if raw is not None:
-                value = raw.replace(self._quote * 2, self._quote)
-            else:
-                value = found["plain"]
+            value = raw.replace(self._quote * 2, self._quote) if raw is not None else found["plain"]
             values.append((self._escape.sub(rb"\1", value) if self._escape else value).decode())
             position = found.end()
             if found["stop"] != self._delimiter:

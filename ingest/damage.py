@@ -24,7 +24,7 @@ _AGAIN = "export or copy the file again; nothing of this entity was loaded"
 
 
 def raw_chunks(file: DataFile, size: int = CHUNK) -> Iterator[bytes]:
-    """The decompressed bytes of a file, in pieces of about `size`; raises DamagedFileError, at the end at the latest."""
+    """The decompressed bytes of a file, in pieces of about `size`; raises DamagedFileError at the end at the latest."""
     if file.compression == "gz":
         yield from _gzip_chunks(file.path, size)
     elif file.compression == "zst":
@@ -68,7 +68,7 @@ def _zstd_chunks(path: Path, size: int) -> Iterator[bytes]:
 
 
 def open_parquet(path: Path) -> pq.ParquetFile:
-    """A Parquet file whose two magic numbers, footer length and footer are sound; page checksums are checked on reading.
+    """A Parquet file whose magic numbers, footer length and footer are sound; page checksums are checked on reading.
 
     Raises DamagedFileError.
     """

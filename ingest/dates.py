@@ -33,6 +33,10 @@ class Family:
     shape: str
     parse: str
 
+    def matches(self, value: str) -> str:
+        """SQL condition: the text has the shape."""
+        return f"regexp_full_match({value}, {literal(self.shape)})"
+
 
 def _strptime(formats: list[str]) -> str:
     """The first format that reads `{v}`."""
@@ -74,12 +78,20 @@ def families(dates: Spelling | None, *, with_time: bool) -> tuple[Family, ...]:
     return tuple(f for f in FAMILIES if f.spelling in spellings[dates] and (with_time or not f.has_time))
 
 
-def read_families(value: str, chosen: tuple[Family, ...]) -> str:
-    """SQL: the TIMESTAMP that `value` (SQL) spells in one of the chosen families, else null."""
-    cases = " ".join(
-        f"WHEN regexp_full_match({value}, {literal(f.shape)}) THEN {f.parse.replace('{v}', value)}" for f in chosen
-    )
-    return f"CASE {cases} END"
+def read_families(value: str, chosen: tuple[Family, ...], *, sure: bool = False) -> str:
+    """SQL: the TIMESTAMP that `value` (SQL) spells in one of the chosen families, else null.
+
+    `sure`: every value is known to have one of the shapes, so that the last one need not be looked at.
+    """
+    reads = [f.parse.replace("{v}", value) for f in chosen]
+    last = reads.pop() if sure else "NULL"
+    cases = " ".join(f"WHEN {f.matches(value)} THEN {read}" for f, read in zip(chosen, reads, strict=False))
+    return f"CASE {cases} ELSE {last} END" if cases else last
+
+
+def names_of(chosen: tuple[Family, ...]) -> str:
+    """The spellings, as a report shows them: `iso, en-US`."""
+    return ", ".join(dict.fromkeys(f.spelling for f in chosen))
 
 
 def read_formats(value: str, formats: tuple[str, ...], where: str) -> str:
@@ -145,7 +157,7 @@ def to_strptime(pattern: str, where: str) -> str:
 
 
 def _needs_a_date(strptime: str, pattern: str, where: str) -> None:
-    kinds = {c for c in re.findall(r"%-?(.)", strptime)}
+    kinds = set(re.findall(r"%-?(.)", strptime))
     complete = kinds & {"Y", "y"} and (kinds & {"j"} or (kinds & {"m", "b", "B"} and "d" in kinds))
     if not complete:
         hint = "a format names year, month and day, e.g. dd.MM.yyyy or %d.%m.%Y"

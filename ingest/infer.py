@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ingest.dates import Spelling, families
+from ingest.dates import Family, Spelling, families, read_families
 from ingest.rows import slot
 from ingest.types import BOOLEAN, DATE, DATETIME, DOUBLE, GUID, INTEGER, STRING, ColumnType, Reading
 from unify.core.engine import Engine
@@ -41,10 +41,10 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 @dataclass(frozen=True, slots=True)
 class Inferred:
-    """A column's type, the spellings of dates found in it, and a warning when it nearly had another type."""
+    """A column's type, how its dates are written, and a warning when it nearly had another type."""
 
     type: ColumnType
-    spellings: tuple[str, ...] = ()
+    families: tuple[Family, ...] = ()
     warning: str = ""
 
 
@@ -95,7 +95,8 @@ def infer(
                 found[i] = Inferred(STRING, warning=_near_miss(engine, table, i, columns[i], near, reading))
                 del left[i]
             elif counts[i, ladder[0]] == filled:
-                found[i] = Inferred(ladder[0], _spellings(engine, table, i, ladder[0], dates))
+                is_time = ladder[0] in (DATE, DATETIME)
+                found[i] = Inferred(ladder[0], families_of(engine, table, i, dates) if is_time else ())
                 del left[i]
             else:
                 fitting = counts[i, ladder[0]]
@@ -121,7 +122,7 @@ def _fits(value: str, wanted: ColumnType, dates: Spelling | None, decimal: str) 
         return f"regexp_full_match({value}, {literal(shape)}) AND {number} IS NOT NULL"
     if wanted == GUID:
         return f"length({value}) = 36 AND {Reading(GUID).sql(value)} IS NOT NULL"
-    return f"{Reading(wanted, dates=dates).sql(value)} IS NOT NULL AND trim({value}) = {value}"
+    return f"{read_families(value, families(dates, with_time=wanted == DATETIME))} IS NOT NULL"
 
 
 def _count(
@@ -138,23 +139,24 @@ def _count(
     return {key: int(row.column(j)[0].as_py() or 0) for j, key in enumerate(keys)}
 
 
-def _spellings(engine: Engine, table: str, i: int, found: ColumnType, dates: Spelling | None) -> tuple[str, ...]:
-    """Which spellings the values of a date column have."""
-    if found not in (DATE, DATETIME):
-        return ()
-    return spellings_of(engine, table, i, dates)
+def families_of(engine: Engine, table: str, i: int, dates: Spelling | None) -> tuple[Family, ...]:
+    """The ways in which the values of a column of dates are written.
 
-
-def spellings_of(engine: Engine, table: str, i: int, dates: Spelling | None) -> tuple[str, ...]:
-    """Which spellings occur among the values of a column."""
+    The sample guesses; one cheap scan over all values shows that there are no others, else all are looked for.
+    """
     chosen = families(dates, with_time=True)
-    names = list(dict.fromkeys(f.spelling for f in chosen))
-    seen = {
-        n: " OR ".join(f"regexp_full_match({slot(i)}, {literal(f.shape)})" for f in chosen if f.spelling == n)
-        for n in names
-    }
-    row = engine.fetch(Query(f"SELECT {', '.join(f'bool_or({c})' for c in seen.values())} FROM {quote(table)}"))
-    return tuple(n for j, n in enumerate(names) if row.column(j)[0].as_py())
+    likely = _seen(engine, f"(SELECT * FROM {quote(table)} LIMIT {SAMPLE_ROWS})", i, chosen)
+    if likely:
+        others = f"{slot(i)} IS NOT NULL AND NOT ({' OR '.join(f.matches(slot(i)) for f in likely)})"
+        if not engine.fetch(Query(f"SELECT count_if({others}) FROM {quote(table)}")).column(0)[0].as_py():
+            return likely
+    return _seen(engine, quote(table), i, chosen)
+
+
+def _seen(engine: Engine, relation: str, i: int, chosen: Sequence[Family]) -> tuple[Family, ...]:
+    parts = ", ".join(f"bool_or({f.matches(slot(i))}) AS n{j}" for j, f in enumerate(chosen))
+    row = engine.fetch(Query(f"SELECT {parts} FROM {relation}"))
+    return tuple(f for j, f in enumerate(chosen) if row.column(j)[0].as_py())
 
 
 def _near_miss(

@@ -71,8 +71,8 @@ def _checked_utf8(chunks: Iterable[bytes], where: str) -> Iterator[bytes]:
         line += chunk.count(b"\n")
         yield chunk
     if carry:
-        error = UnicodeDecodeError("utf-8", carry, 0, len(carry), "unexpected end of data")
-        raise _undecodable(error, where, line)
+        cut_off = UnicodeDecodeError("utf-8", carry, 0, len(carry), "unexpected end of data")
+        raise _undecodable(cut_off, where, line)
 
 
 def _whole_characters(chunk: bytes) -> int:
