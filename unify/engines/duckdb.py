@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from unify.core.engine import Function
+from unify.core.errors import QueryError
 from unify.core.names import literal, quote
 from unify.core.steps import Query, Step
 
@@ -23,6 +24,14 @@ def default_memory_limit() -> str:
     """The memory DuckDB may use before it spills, in MiB, as DuckDB spells it."""
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return f"{int(total * DEFAULT_MEMORY_SHARE / 2**20)}MiB"
+
+
+GENERATION = "generation"
+"""Name of the attached generation of a reading engine."""
+
+
+def _short(sql: str) -> str:
+    return sql if len(sql) <= 80 else f"{sql[:77]}..."
 
 
 class DuckDBEngine:
@@ -44,6 +53,39 @@ class DuckDBEngine:
         self.connection = duckdb.connect(str(path) if path else ":memory:", config=config)
         self._defined: set[str] = set()
         _open.add(self)
+
+    @classmethod
+    def reading(cls, path: Path) -> Self:
+        """An engine on a published generation. The file is attached read-only to a database in memory, so engines with
+        any settings share it; files other than it are out of reach, and settings are locked."""
+        engine = cls()
+        engine.attach(path, GENERATION)
+        engine.connection.execute(f"USE {GENERATION}")
+        engine.connection.execute("SET enable_external_access = false")
+        engine.connection.execute("SET lock_configuration = true")
+        return engine
+
+    def question(self, sql: str, params: dict[str, Any]) -> pa.Table:
+        """The answer to a user's SQL: one SELECT (or DESCRIBE, SHOW, EXPLAIN), nothing else. QueryError otherwise."""
+        try:
+            statements = self.connection.extract_statements(sql)
+            if len(statements) != 1:
+                raise QueryError(f"one statement is wanted, these are {len(statements)}", where=_short(sql))
+            if statements[0].type not in (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN):
+                kind = str(statements[0].type).rpartition(".")[2]
+                raise QueryError(f"{kind} is not a question", where=_short(sql), hint="write a SELECT")
+            return self.connection.sql(sql, params=params or None).to_arrow_table()
+        except duckdb.Error as error:
+            raise QueryError(str(error).strip(), where=_short(sql), hint="docs/tables.md lists the tables") from None
+
+    def row_counts(self) -> dict[str, int | None]:
+        """Kept tables and views, sorted by name, with row counts; None for a view."""
+        rows = self.connection.execute(
+            "SELECT table_name, estimated_size FROM duckdb_tables() WHERE database_name = current_database() "
+            "AND NOT internal UNION ALL SELECT view_name, NULL FROM duckdb_views() "
+            "WHERE database_name = current_database() AND NOT internal ORDER BY 1"
+        ).fetchall()
+        return dict(rows)
 
     def build(self, step: Step) -> int:
         """Make the step's table or view, drop what it releases, return its row count (0 for a view)."""

@@ -1,0 +1,252 @@
+"""An instance: the verbs a notebook user calls. The composition root; every face (CLI, service) goes through it.
+
+    acme = unify.open("acme")
+    acme.run("project.yaml")                         build and publish; the only verbs that take the writer's lease:
+                                                     run, ingest, conflate, rollback
+    acme.customers()  acme.table("links")  acme.sql("SELECT …")
+    acme.explain("crm.Contacts:C-1", "loyalty.Members:L-9")
+    acme.report()  acme.runs()  acme.generations()  acme.status()
+
+Reading never takes the lease and never waits for a writer: it sees the published generation, whole, and moves to the
+next one between two questions.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from unify.answers import Answer
+from unify.batch import Job, run_job
+from unify.core.documents import read_project
+from unify.core.errors import QueryError, SpecError, StoreError, did_you_mean
+from unify.core.names import quote, table_of
+from unify.core.progress import Progress, silent
+from unify.core.reports import RunReport
+from unify.core.steps import Query
+from unify.engines.duckdb import DuckDBEngine
+from unify.spec import Project
+from unify.store import Generation, Holder, Pin, Run, Store
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from ingest.profile import EntityProfile
+
+ProjectLike = Project | Mapping[str, Any] | str | Path
+"""A project, the same as a dict, or the path of its file."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """What is published, who is writing, and how the last run ended."""
+
+    path: Path
+    published: Generation | None
+    writer: Holder | None
+    last_run: Run | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        p, w, r = self.published, self.writer, self.last_run
+        return {
+            "path": str(self.path),
+            "generation": p.number if p else None,
+            "published": p.published.isoformat() if p else None,
+            "customers": p.rows.get("Customer") if p else None,
+            "writer": {"pid": w.pid, "host": w.host, "purpose": w.purpose, "since": w.started.isoformat()}
+            if w
+            else None,
+            "last_run": {"run": r.number, "state": r.state, "purpose": r.purpose, "error": r.error} if r else None,
+        }
+
+
+class Instance:
+    """An instance on disk. Safe to open in many processes and notebooks at once; close it, or use it in a `with`."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.path = store.path
+        self._engine: DuckDBEngine | None = None
+        self._pin: Pin | None = None
+        self._open_number: int | None = None
+
+    # ── building: these take the lease ───────────────────────────────────────────────────────────────────────────────
+
+    def run(self, project: ProjectLike, **options: Any) -> RunReport:
+        """Ingest, conflate and publish. Options: frames, base, wait, progress, memory_limit, threads.
+
+        frames        {"crm.Contacts": a pandas, polars or Arrow table, ...} instead of files
+        base          folder that paths in the project are relative to; default: the project file's, else the current
+        wait          seconds to wait for another writer; default: LeaseHeldError at once
+        Raises SpecError, SourceError, OverloadError, LeaseHeldError, StoreError; then nothing was published.
+        """
+        return self._job(project, ingest=True, conflate=True, **options)
+
+    def ingest(self, project: ProjectLike, **options: Any) -> RunReport:
+        """Ingest only; customers stay as they are until the next conflate. Options as for `run`."""
+        return self._job(project, ingest=True, conflate=False, **options)
+
+    def conflate(self, project: ProjectLike | None = None, **options: Any) -> RunReport:
+        """Conflate what was ingested, by another plan or the last one; the files are not read."""
+        return self._job(self.project() if project is None else project, ingest=False, conflate=True, **options)
+
+    def _job(
+        self,
+        project: ProjectLike,
+        *,
+        ingest: bool,
+        conflate: bool,
+        frames: Mapping[str, Any] | None = None,
+        base: str | Path | None = None,
+        wait: float | None = None,
+        progress: Progress = silent,
+        memory_limit: str | None = None,
+        threads: int | None = None,
+    ) -> RunReport:
+        read, folder = load_project(project)
+        job = Job(
+            project=read,
+            base=Path(base) if base is not None else folder,
+            ingest=ingest,
+            conflate=conflate,
+            frames=frames or {},
+            memory_limit=memory_limit,
+            threads=threads,
+        )
+        return run_job(self.store, job, wait=wait, progress=progress)
+
+    def rollback(self, generation: int, *, wait: float | None = None) -> Generation:
+        """Publish a kept generation again; StoreError naming the kept ones when it is not kept."""
+        return self.store.rollback(generation, wait)
+
+    # ── reading: these never take the lease ──────────────────────────────────────────────────────────────────────────
+
+    def engine(self) -> DuckDBEngine:
+        """A read-only engine on the published generation; moves to a newer one between two calls."""
+        published = self.store.published()
+        if published is None:
+            raise StoreError("nothing has been published yet", where=str(self.path), hint="`unify run PROJECT.yaml`")
+        if self._engine is None or published.number != self._open_number:
+            self.close()
+            self._pin = self.store.pin(published)
+            self._engine = DuckDBEngine.reading(published.path)
+            self._open_number = published.number
+        return self._engine
+
+    def sql(self, query: str, params: Mapping[str, Any] | None = None) -> Answer:
+        """One SELECT over the tables of docs/tables.md; values are bound as `$name`. QueryError for anything else."""
+        return Answer(self.engine().question(query, dict(params or {})))
+
+    def table(self, name: str) -> Answer:
+        """A whole table, by table or entity name (`crm_Contacts`, `crm.Contacts`)."""
+        known = self.tables()
+        table = name if name in known else table_of(name)
+        if table not in known:
+            raise QueryError(f"there is no table {name!r}", hint=did_you_mean(name, known))
+        return Answer(self.engine().fetch(Query(f"FROM {quote(table)}")))
+
+    def customers(self) -> Answer:
+        """The master customer dataset."""
+        return self.table("Customer")
+
+    def tables(self) -> dict[str, int | None]:
+        """Table to row count; None for a view."""
+        engine = self.engine()
+        return engine.row_counts()
+
+    def connect(self) -> "duckdb.DuckDBPyConnection":
+        """A read-only DuckDB connection of your own on the published generation; close it when you are done."""
+        return self.engine().connection.cursor()
+
+    def project(self) -> Project:
+        """The project that made the published generation."""
+        text = self.engine().fetch(Query("SELECT project FROM project")).column(0)[0].as_py()
+        return Project.model_validate_json(text)
+
+    def profile(self, entity: str) -> "EntityProfile":
+        """Counts, values, quantiles and more of every column of an entity."""
+        from ingest.profiler import profile
+
+        known = self.entities()
+        if entity not in known:
+            raise QueryError(f"there is no entity {entity!r}", hint=did_you_mean(entity, known))
+        return profile(self.engine(), entity)
+
+    def entities(self) -> list[str]:
+        """Qualified names of the ingested entities."""
+        rows = self.engine().fetch(Query("SELECT entity FROM entities ORDER BY entity"))
+        return list(rows.column(0).to_pylist())
+
+    def status(self) -> Status:
+        """What is published, who writes, how the last run ended."""
+        runs = self.store.runs(1)
+        return Status(self.path, self.store.published(), self.store.lease_holder(), runs[0] if runs else None)
+
+    def runs(self, limit: int = 20) -> list[Run]:
+        """The last runs, newest first, failed and killed ones included."""
+        return self.store.runs(limit)
+
+    def generations(self) -> list[Generation]:
+        """Kept generations, newest first."""
+        return self.store.generations()
+
+    def report(self, run: int | None = None) -> RunReport:
+        """The report of a run; default: the one that made the published generation."""
+        if run is None:
+            published = self.store.published()
+            if published is None:
+                raise StoreError(
+                    "nothing has been published yet", where=str(self.path), hint="`unify run PROJECT.yaml`"
+                )
+            run = published.number
+        found = self.store.run(run)
+        if found.report is None:
+            why = f": {found.error['message']}" if found.error else ""
+            raise QueryError(f"run {run} {found.state} and has no report{why}", hint="`unify runs` lists all runs")
+        return RunReport.model_validate(found.report)
+
+    # ── life ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def close(self) -> None:
+        """Let go of the generation; the next question opens it again."""
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+        if self._pin is not None:
+            self._pin.close()
+            self._pin = None
+        self._open_number = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        published = self.store.published()
+        if published is None:
+            return f"<Instance {self.path}: nothing published yet>"
+        customers = published.rows.get("Customer")
+        return f"<Instance {self.path}: generation {published.number}" + (
+            f", {customers:,} customers>" if customers is not None else ">"
+        )
+
+
+def load_project(project: ProjectLike) -> tuple[Project, Path]:
+    """The project and the folder that its paths are relative to."""
+    if isinstance(project, Project):
+        return project, Path.cwd()
+    if isinstance(project, Mapping):
+        from pydantic import ValidationError
+
+        try:
+            return Project.model_validate(dict(project)), Path.cwd()
+        except ValidationError as error:
+            raise SpecError(str(error), where="project") from None
+    path = Path(project)
+    return read_project(path), path.resolve().parent
