@@ -57,7 +57,7 @@ def _region_rules(region: str) -> tuple[tuple[str, str], ...]:
     rules = [
         (rf"^(?:[+＋]+|{abroad})0*([0-9])", r"+\1"),
         (rf"^\+{code}", ""),
-        (r"^0+", ""),
+        (rf"^(?:{trunk}|0+)0*" if trunk.startswith("0") else r"^0+", ""),
     ]
     lengths = {n for n in metadata.general_desc.possible_length if n > 0}
     for prefix in dict.fromkeys((trunk.lstrip("0"), code)):
