@@ -55,7 +55,7 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """Of the finite values; estimates for the population (n−1), as pandas gives them. None: too few or equal values, or overflow."""
+    """Of the finite values, estimated for the population (n−1). None: too few, equal or too large values."""
 
     mean: float | None
     standard_deviation: float | None
