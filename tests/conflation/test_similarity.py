@@ -9,7 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from unify.conflation import similarity_pairs, similarity_plan, similarity_scan, similarity_strings, similarity_tokens
+from unify.conflation import (
+    similarity_pairs,
+    similarity_plan,
+    similarity_scan,
+    similarity_strings,
+    similarity_tokens,
+    similarity_values,
+)
 from unify.conflation.compare import sentence
 from unify.conflation.similarity import similar_values
 from unify.core.errors import OverloadError
@@ -18,10 +25,10 @@ from unify.engines.duckdb import DuckDBEngine
 from unify.spec import Criterion
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "oracles"))
-import similarity as oracle  # noqa: E402
+import similarity as oracle
 
 TEXTS = ("levenshtein", "osa", "damerau_levenshtein", "jaro_winkler", "token_sort", "token_set")
-PLENTY = 10**9
+PLENTY = 10**18
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +42,22 @@ def way(request, monkeypatch):
     """Make the plan choose one way wherever it applies, with chunks so small that every loop turns several times."""
     if request.param == "cheapest":
         return request.param
-    monkeypatch.setattr(similarity_plan, "SCAN_NS", 1e12 if request.param == "segments" else 0.0)
-    monkeypatch.setattr(similarity_strings, "DENSE", 0.0 if request.param == "blocks" else 1.0)
+    for way, price in (
+        ("segments", "PROBE_NS"),
+        ("scan", "SCAN_NS"),
+        ("blocks", "BLOCK_NS"),
+        ("blocks", "SLOW_BLOCK_NS"),
+    ):
+        if way != request.param:
+            monkeypatch.setattr(similarity_plan, price, 1e15)
     for module, name, size in (
+        (similarity_values, "CHUNK", 13),
         (similarity_pairs, "EXPAND", 7),
         (similarity_strings, "PROBE_ROWS", 5),
         (similarity_strings, "PENDING", 9),
         (similarity_tokens, "PROBE_WORDS", 5),
+        (similarity_strings, "BLOCK_ROWS", 3),
+        (similarity_strings, "BLOCK_COLUMNS", 11),
         (similarity_scan, "ROWS", 3),
         (similarity_scan, "COLUMNS", 11),
     ):
@@ -87,7 +103,7 @@ def storable(values):
     return [v for v in values if "\x00" not in v and not any(0xD800 <= ord(c) < 0xE000 for c in v)]
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(TEXTS), st.integers(1, 99), VALUES, st.one_of(st.none(), VALUES))
 def test_all_pairs_and_only_those(engine, way, compare, precision, left, right):
     del way
@@ -98,7 +114,7 @@ def test_all_pairs_and_only_those(engine, way, compare, precision, left, right):
 def test_each_way_is_taken_when_asked_for(engine, way, compare):
     _, report = run(engine, criterion(compare, 70), names(60, 3))
     if way != "cheapest":
-        assert way == "blocks" or way in report.method
+        assert way in report.method.split("+")
 
 
 def names(n, seed, typos=2):
@@ -127,10 +143,10 @@ def names(n, seed, typos=2):
     return sorted(out)
 
 
-@pytest.mark.parametrize("precision", [30, 60, 75, 80, 85, 90, 95])
+@pytest.mark.parametrize("precision", [30, 60, 80, 85, 95])
 @pytest.mark.parametrize("compare", TEXTS)
 def test_names_against_brute_force(engine, way, compare, precision):
-    values = names(160, precision)
+    values = names(110, precision)
     found, _ = check(engine, criterion(compare, precision), values[::2], values[1::2])
     own, _ = check(engine, criterion(compare, precision), values)
     assert found, "the case must hold pairs"

@@ -1,4 +1,4 @@
-"""All pairs that pass, by comparing every value with every other: rapidfuzz one pair at a time, exact arithmetic, no filter."""
+"""All pairs that pass: every value against every other, rapidfuzz one pair at a time, exact arithmetic, no filter."""
 
 from datetime import date
 from fractions import Fraction

@@ -2,9 +2,9 @@
 
     left, right (value)  ──▶  similar_values  ──▶  makes(a, b, score)
 
-A fuzzy rule without any exact condition is still complete: every filter on the way rules out only pairs that provably cannot
-pass (docs/similarity-join.md), and what is left is scored exactly. The cost is measured on samples before anything is
-joined; above `max_pairs` the join is refused, or the values that cost most are left out and listed.
+A fuzzy rule without any exact condition is still complete: every filter on the way rules out only pairs that provably
+cannot pass (docs/similarity-join.md), and what is left is scored exactly. The cost is measured on samples before
+anything is joined; above `max_pairs` the join is refused, or the values that cost most are left out and listed.
 
     similarity_values.py    strings as arrays of code points and signatures
     similarity_bounds.py    thresholds as whole numbers: how much may differ

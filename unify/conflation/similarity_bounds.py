@@ -19,7 +19,7 @@ class Bounds(Protocol):
     """What a comparison lets through, as numbers."""
 
     def allowance(self, a: I64, b: I64) -> tuple[I64, I64]:
-        """Characters of A that B may lack, and of B that A may lack, by lengths; IMPOSSIBLE in both if none can pass."""
+        """Characters of A that B may lack, and the other way round, by lengths; IMPOSSIBLE if none can pass."""
 
     def bigrams(self, lost: I64, gained: I64) -> tuple[I64, I64] | None:
         """From an allowance: bigrams of A that B may lack, and of B that A may lack. None: no such bound."""
@@ -27,14 +27,17 @@ class Bounds(Protocol):
     def edits(self, longer: int, shorter: int) -> int:
         """Edit operations a passing pair may need, IMPOSSIBLE if none passes; only where `segmented`."""
 
-    segmented: bool
-    """Whether an edit touches few segments, so that some segment survives (PassJoin)."""
-    gap: int
-    """Characters to leave between segments: 1 where one edit may exchange neighbours."""
-    parity: bool
-    """Edits are insertions and deletions only, so the shift of a segment has the parity of the edits before it."""
-    heads: bool
-    """Whether the bound tightens with the common prefix (see `WinklerBounds.refine`)."""
+    @property
+    def segmented(self) -> bool:
+        """Whether an edit touches few segments, so that some segment survives (PassJoin)."""
+
+    @property
+    def gap(self) -> int:
+        """Characters to leave between segments: 1 where one edit may exchange neighbours."""
+
+    @property
+    def parity(self) -> bool:
+        """Edits are insertions and deletions only, so the shift of a segment has the parity of the edits before it."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,6 @@ class EditBounds:
     gap: int
     segmented: bool = True
     parity: bool = False
-    heads: bool = False
 
     def allowance(self, a: I64, b: I64) -> tuple[I64, I64]:
         """An edit takes at most one character off each side; the length difference is spent already."""
@@ -76,7 +78,6 @@ class IndelBounds:
     whole: bool = True
     gap: int = 0
     parity: bool = True
-    heads: bool = False
 
     @property
     def segmented(self) -> bool:
@@ -116,7 +117,6 @@ class WinklerBounds:
     segmented: bool = False
     gap: int = 0
     parity: bool = False
-    heads: bool = True
 
     def _least_jaro(self, prefix: int) -> float:
         t = self.percent / 100
@@ -140,6 +140,7 @@ class WinklerBounds:
     def bigrams(self, lost: I64, gained: I64) -> tuple[I64, I64] | None:
         """Matches may stand apart: nothing is known about neighbours."""
         del lost, gained
+        return None
 
     def edits(self, longer: int, shorter: int) -> int:
         """Not an edit distance."""

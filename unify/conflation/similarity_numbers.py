@@ -10,7 +10,7 @@ import pyarrow as pa
 from unify.conflation import compare
 from unify.conflation.similarity_range import Ranges, near
 from unify.conflation.similarity_report import Ignored, SimilarityReport, overloaded
-from unify.conflation.similarity_values import I64
+from unify.conflation.similarity_values import F64, I64
 from unify.core.engine import Engine
 from unify.core.names import quote
 from unify.core.steps import Query, Step
@@ -31,8 +31,8 @@ DECIMAL_ROUNDING = 1e-9
 @dataclass(frozen=True, slots=True)
 class _Side:
     texts: pa.Array
-    point: np.ndarray  # type: ignore[type-arg]
-    swapped: np.ndarray  # type: ignore[type-arg]
+    point: F64
+    swapped: F64
 
 
 def near_pairs(
@@ -50,7 +50,7 @@ def near_pairs(
     ours = _side(engine, criterion, left)
     theirs = ours if right is None else _side(engine, criterion, right)
     found = _ranges(criterion, ours, theirs)
-    per_row = np.sum([r.count for r in found], axis=0, dtype=np.int64) if len(ours.point) else np.zeros(0, np.int64)
+    per_row: I64 = np.stack([r.count for r in found]).sum(axis=0)
     estimate = int(per_row.sum())
     out = np.zeros(0, np.int64)
     if estimate > max_pairs:

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from rapidfuzz import process
 
-from unify.conflation.similarity_bounds import IMPOSSIBLE, Bounds
-from unify.conflation.similarity_values import I64, Values
+from unify.conflation.similarity_bounds import Bounds, WinklerBounds
+from unify.conflation.similarity_values import I64, U8, U64, Values
 
 Pairs = tuple[I64, I64]
 
@@ -48,34 +48,62 @@ def expand(first: I64, count: I64) -> Iterator[Pairs]:
         lo = hi
 
 
-def unlike(ours: npt.NDArray[np.uint64], theirs: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:
+def unlike(ours: U64, theirs: U64) -> U8:
     """How many features of ours theirs has not: a lower bound."""
-    return np.bitwise_count(ours & ~theirs)
+    count: U8 = np.bitwise_count(ours & ~theirs)
+    return count
 
 
 def plausible(bounds: Bounds, left: Values, right: Values, a: I64, b: I64) -> Pairs:
     """The pairs that no filter rules out: letters, then bigrams, then the common prefix where it matters."""
+    lost, gained = bounds.allowance(left.lengths[a], right.lengths[b])
+    a, b, lost, gained = _by_letters(left, right, a, b, lost, gained)
+    broken = bounds.bigrams(lost, gained)
+    if broken is not None:
+        keep = _within(left.bigrams, right.bigrams, a, b, *broken)
+        return a[keep], b[keep]
+    if isinstance(bounds, WinklerBounds):
+        alike = np.cumprod((left.heads[a] == right.heads[b]) & (left.heads[a] != 0), axis=1).sum(axis=1)
+        lost, gained = bounds.refine(left.lengths[a], right.lengths[b], alike)
+        a, b, _, _ = _by_letters(left, right, a, b, lost, gained)
+    return a, b
+
+
+def by_letters_of(bounds: Bounds, left: Values, right: Values, a: I64, b: I64) -> Pairs:
+    """The pairs that the first signature does not rule out, as `scan` uses it."""
     la, lb = left.lengths[a], right.lengths[b]
-    lost, gained = bounds.allowance(la, lb)
+    if isinstance(bounds, WinklerBounds):
+        lost, gained = bounds.refine(la, lb, np.where(left.heads[a, 0] == right.heads[b, 0], 4, 0))
+    else:
+        lost, gained = bounds.allowance(la, lb)
+    a, b, _, _ = _by_letters(left, right, a, b, lost, gained)
+    return a, b
+
+
+def plausible_of_lengths(bounds: Bounds, left: Values, right: Values, a: I64, b: I64) -> Pairs:
+    """`plausible` where all of a have one length and all of b have one: the allowance is two numbers."""
+    if not len(a):
+        return a, b
+    lost, gained = bounds.allowance(left.lengths[a[:1]], right.lengths[b[:1]])
     keep = _within(left.letters, right.letters, a, b, lost, gained)
-    a, b, lost, gained = a[keep], b[keep], lost[keep], gained[keep]
+    a, b = a[keep], b[keep]
     broken = bounds.bigrams(lost, gained)
     if broken is not None:
         keep = _within(left.bigrams, right.bigrams, a, b, *broken)
         a, b = a[keep], b[keep]
-    if bounds.heads and len(a):
-        alike = np.cumprod((left.heads[a] == right.heads[b]) & (left.heads[a] != 0), axis=1).sum(axis=1)
-        lost, gained = bounds.refine(left.lengths[a], right.lengths[b], alike)  # type: ignore[attr-defined]
-        keep = _within(left.letters, right.letters, a, b, lost, gained)
-        a, b = a[keep], b[keep]
     return a, b
 
 
-def _within(
-    left: npt.NDArray[np.uint64], right: npt.NDArray[np.uint64], a: I64, b: I64, lost: I64, gained: I64
-) -> npt.NDArray[np.bool_]:
+def _by_letters(left: Values, right: Values, a: I64, b: I64, lost: I64, gained: I64) -> tuple[I64, I64, I64, I64]:
+    keep = _within(left.letters, right.letters, a, b, lost, gained)
+    return a[keep], b[keep], lost[keep], gained[keep]
+
+
+def _within(left: U64, right: U64, a: I64, b: I64, lost: I64, gained: I64) -> npt.NDArray[np.bool_]:
+    """Places where both signatures are within the allowance; IMPOSSIBLE is below every count."""
     ours, theirs = left[a], right[b]
-    return (lost != IMPOSSIBLE) & (unlike(ours, theirs) <= lost) & (unlike(theirs, ours) <= gained)
+    fits: npt.NDArray[np.bool_] = (unlike(ours, theirs) <= lost) & (unlike(theirs, ours) <= gained)
+    return fits
 
 
 def distinct(a: I64, b: I64) -> Pairs:
@@ -88,7 +116,7 @@ def distinct(a: I64, b: I64) -> Pairs:
 class Measure:
     """How alike two strings are, 0 to 1, in the numbers that compare.py gives.
 
-    edit    `scorer` counts edits d, and the score is (m − d) / m with m the longer length, one correctly rounded division
+    edit    `scorer` counts edits d; the score is (m − d) / m, m the longer length: one correctly rounded division
     scale   what `scorer` gives for equal strings; otherwise scores are rounded to nine decimals
     """
 
@@ -109,8 +137,13 @@ class Measure:
     def block(self, left: Values, right: Values, a: slice, b: slice) -> Scored:
         """Score every row of one slice with every row of the other: about 30 times cheaper a pair (SIMD)."""
         raw = process.cdist(left.texts[a], right.texts[b], scorer=self.scorer, dtype=self._dtype, workers=-1)
-        i, j = np.divmod(np.arange(raw.size), raw.shape[1])
-        return self._passing(left, right, i + a.start, j + b.start, raw.ravel())
+        if self.edit:
+            most = (100 - self.percent) * int(max(left.lengths[a].max(), right.lengths[b].max())) // 100
+            near = np.flatnonzero(raw <= most)
+        else:
+            near = np.flatnonzero(raw >= self.scale * (self.percent / 100 - ROUNDING))
+        i, j = np.divmod(near, raw.shape[1])
+        return self._passing(left, right, i + a.start, j + b.start, raw.ravel()[near])
 
     @property
     def _dtype(self) -> type:

@@ -32,8 +32,8 @@ class Ranges:
 def near(left: Points, right: Points, within: float) -> Ranges:
     """Pairs with |left − right| <= within, and perhaps a few that are further apart by a rounding error.
 
-    NaN is near nothing. Values may have been rounded to floats, and left − within is: ranges of floats are opened by eight units in the last
-    place on either side. The caller checks the exact difference.
+    NaN is near nothing. Values may have been rounded to floats, and left − within is: ranges are opened by eight units
+    in the last place on either side. The caller checks the exact difference.
     """
     order = np.argsort(right, kind="stable")
     order = order[: len(order) - int(np.isnan(right).sum())]

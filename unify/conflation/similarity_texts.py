@@ -7,11 +7,11 @@ from rapidfuzz import distance, fuzz
 
 from unify.conflation.similarity_bounds import Bounds, EditBounds, IndelBounds, WinklerBounds
 from unify.conflation.similarity_pairs import Measure, Scored, distinct_scored, plausible
-from unify.conflation.similarity_plan import FILTERED_PER_SCORED, Group, plan, spaced
+from unify.conflation.similarity_plan import SCAN_NS, SCORE_NS, Group, plan, spaced
 from unify.conflation.similarity_report import Ignored
 from unify.conflation.similarity_strings import Join
 from unify.conflation.similarity_tokens import Shared, shared, words_of
-from unify.conflation.similarity_values import I64, Values, encode
+from unify.conflation.similarity_values import F64, I64, encode
 from unify.spec import Criterion
 
 WEIGHED_PARTNERS = 64
@@ -56,17 +56,17 @@ def recipe(criterion: Criterion) -> tuple[Bounds, Measure, bool]:
 
 
 class TextJoin:
-    """The distinct texts of both sides (right None: of one), planned. `candidates` is the estimate in compared pairs."""
+    """The distinct texts of both sides (right None: of one), planned."""
 
     def __init__(self, criterion: Criterion, left: list[str], right: list[str] | None) -> None:
         self.left_texts, self.right_texts = left, right
-        self.bounds, measure, blocks_pay = recipe(criterion)
-        self._join = Join(self.bounds, measure, blocks_pay)
+        self.bounds, measure, simd = recipe(criterion)
+        self._join = Join(self.bounds, measure)
         key = {"token_sort": sorted_words, "token_set": distinct_words}.get(criterion.compare)
         sides = [side if key is None else [key(text) for text in side] for side in (left, right) if side is not None]
         values = encode(*sides)
         self.left, self.right = values[0], values[1] if len(values) > 1 else None
-        self.groups = plan(self.bounds, self.left, self.right)
+        self.groups = plan(self.bounds, self.left, self.right, simd)
         self.shared = self._shared(criterion.precision or 0) if criterion.compare == "token_set" else []
 
     def _shared(self, percent: int) -> list[Shared]:
@@ -89,7 +89,7 @@ class TextJoin:
     def method(self) -> str:
         """The methods in use, most specific first."""
         used = {group.method for group in self.groups} | ({"words"} if self.shared else set())
-        return "+".join(m for m in ("words", "segments", "scan") if m in used) or "none"
+        return "+".join(m for m in ("words", "segments", "scan", "blocks") if m in used) or "none"
 
     @property
     def compared(self) -> int:
@@ -127,7 +127,7 @@ class TextJoin:
     # ── too much ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _costs(self) -> tuple[I64, I64]:
-        """Estimated cost of each row, left and right (one table: all in left), halves of a pair's cost to either side."""
+        """Estimated cost of each row, left and right (one table: all in left); a pair's halves go to both."""
         left = np.zeros(len(self.left))
         right = left if self.right is None else np.zeros(len(self.right))
         for group in self.groups:
@@ -172,13 +172,14 @@ class TextJoin:
         return f"the {n:,} values of {group.length} characters; the most expensive one is {most.value!r}"
 
 
-def _weights(bounds: Bounds, group: Group) -> np.ndarray:  # type: ignore[type-arg]
+def _weights(bounds: Bounds, group: Group) -> F64:
     """Each row's share of its group's cost: how many of a few partners look like it. Sums to 1."""
     n = group.rows.stop - group.rows.start
     partners = spaced(group.partners, WEIGHED_PARTNERS)
-    weight = np.full(n, float(len(partners)) / FILTERED_PER_SCORED)
+    weight = np.full(n, len(partners) * SCAN_NS / SCORE_NS)
     for partner in partners.tolist():
         rows = np.arange(group.rows.start, group.rows.stop)
         a, _ = plausible(bounds, group.turn.longer, group.turn.shorter, rows, np.full(n, partner))
         weight[a - group.rows.start] += 1
-    return weight / weight.sum()
+    share: F64 = weight / weight.sum()
+    return share

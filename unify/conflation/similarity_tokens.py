@@ -1,9 +1,9 @@
 """Token set: the pairs that pass because they share whole words.
 
-rapidfuzz's token_set_ratio is the best of three: the edit similarity of what differs (bounded by characters, as for token
-sort), and the similarity of the shared words to either string. The latter two, and the subset case (100), need shared
-words that make up at least 1/(1+c) of one string, c = 2(1−t)/t. Ordered by rarity, the words of that string up to
-the point where the rest is lighter than that must hold one of them: only those are looked up (prefix filter).
+rapidfuzz's token_set_ratio is the best of three: the edit similarity of what differs (bounded by characters, as for
+token sort), and the similarity of the shared words to either string. The latter two, and the subset case (100), need
+shared words that make up at least 1/(1+c) of one string, c = 2(1−t)/t. Ordered by rarity, the words of that string up
+to the point where the rest is lighter than that must hold one of them: only those are looked up (prefix filter).
 """
 
 from collections.abc import Iterator

@@ -6,12 +6,12 @@
     ├── letters   64-bit signature of (character, how many-th occurrence)
     └── bigrams   64-bit signature of neighbouring characters
 
-A signature maps every feature of a string to one bit. A bit that A has and B has not stands for at least one feature that
-A has and B has not, whatever the mapping; so `popcount(A & ~B)` never exceeds the number of features that differ.
+A signature maps every feature of a string to one bit. A bit that A has and B has not stands for at least one feature
+that A has and B has not, whatever the mapping; so `popcount(A & ~B)` never exceeds the number of features that differ.
 That is all the filters rely on: a poor mapping makes them slow, never wrong.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -21,9 +21,13 @@ import numpy.typing as npt
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
 I32 = npt.NDArray[np.int32]
+F64 = npt.NDArray[np.float64]
 U8 = npt.NDArray[np.uint8]
+Codes = npt.NDArray[np.uint32]
 Texts = npt.NDArray[np.object_]
 
+CHUNK = 1 << 20
+"""Characters turned into features at once, at about 60 bytes each."""
 OWN_BITS = 56
 """The most frequent (character, occurrence) features get a bit of their own; the rest share the last 8."""
 _CODE_BITS = np.int64(21)  # a code point is below 2**21
@@ -108,18 +112,57 @@ def _powers(longest: int, base: np.uint64) -> U64:
 
 
 def encode(*sides: Sequence[str]) -> tuple[Values, ...]:
-    """Each list of strings as Values; one feature-to-bit mapping for all, chosen by frequency, so independent of order."""
+    """Each list of strings as Values, under one feature-to-bit mapping; chosen by frequency, so whatever the order."""
     plain = [_ordered(texts) for texts in sides]
-    features = [_features(codes, starts) for _, _, starts, codes in plain]
-    bit_of = _choose_bits([kinds for _, kinds in features])
-    out = []
-    for (texts, rows, starts, codes), (owner, kinds) in zip(plain, features, strict=True):
-        letters = _gather(owner, _bits(kinds, bit_of), len(texts))
-        out.append(Values(texts, rows, np.diff(starts), starts, codes, letters, _bigrams(codes, starts)))
-    return tuple(out)
+    own = _choose_bits([_count(codes, starts) for _, _, starts, codes in plain])
+    return tuple(
+        Values(
+            texts,
+            rows,
+            np.diff(starts),
+            starts,
+            codes,
+            _by_chunk(starts, codes, lambda c, s: _letters(c, s, own)),
+            _by_chunk(starts, codes, _bigrams),
+        )
+        for texts, rows, starts, codes in plain
+    )
 
 
-def _ordered(texts: Sequence[str]) -> tuple[Texts, I64, I64, npt.NDArray[np.uint32]]:
+def _chunks(starts: I64) -> Iterator[slice]:
+    """Slices of rows with about CHUNK characters; a longer string is alone."""
+    lo, n = 0, len(starts) - 1
+    while lo < n:
+        hi = max(int(np.searchsorted(starts, starts[lo] + CHUNK, side="right")) - 1, lo + 1)
+        yield slice(lo, hi)
+        lo = hi
+
+
+def _by_chunk(starts: I64, codes: Codes, of: Callable[[Codes, I64], U64]) -> U64:
+    none = np.zeros(0, np.uint64)
+    return np.concatenate([none, *(of(*_part(codes, starts, rows)) for rows in _chunks(starts))])
+
+
+def _part(codes: Codes, starts: I64, rows: slice) -> tuple[Codes, I64]:
+    edges = starts[rows.start : rows.stop + 1]
+    return codes[edges[0] : edges[-1]], edges - edges[0]
+
+
+def _count(codes: Codes, starts: I64) -> tuple[I64, I64]:
+    """Features and how many strings have them."""
+    none = np.zeros(0, np.int64)
+    found = [np.unique(_features(*_part(codes, starts, rows))[1], return_counts=True) for rows in _chunks(starts)]
+    kinds, place = np.unique(np.concatenate([none, *(kinds for kinds, _ in found)]), return_inverse=True)
+    count = np.bincount(place, np.concatenate([none, *(count for _, count in found)]), minlength=len(kinds))
+    return kinds, count.astype(np.int64)
+
+
+def _letters(codes: Codes, starts: I64, own: I64) -> U64:
+    owner, kinds = _features(codes, starts)
+    return _gather(owner, _bits(kinds, own), len(starts) - 1)
+
+
+def _ordered(texts: Sequence[str]) -> tuple[Texts, I64, I64, Codes]:
     """Texts by (length, given order) with the row each came from, offsets and code points."""
     held = np.empty(len(texts), object)
     held[:] = texts
@@ -131,7 +174,7 @@ def _ordered(texts: Sequence[str]) -> tuple[Texts, I64, I64, npt.NDArray[np.uint
     return held, rows, starts, codes
 
 
-def _features(codes: npt.NDArray[np.uint32], starts: I64) -> tuple[I64, I64]:
+def _features(codes: Codes, starts: I64) -> tuple[I64, I64]:
     """Every (character, occurrence) as (owner row, feature), grouped by owner."""
     owner = np.repeat(np.arange(len(starts) - 1, dtype=np.int64), np.diff(starts))
     key = np.sort((owner << _CODE_BITS) | codes.astype(np.int64))
@@ -144,9 +187,10 @@ def _features(codes: npt.NDArray[np.uint32], starts: I64) -> tuple[I64, I64]:
     return key >> _CODE_BITS, (np.minimum(occurrence, 255) << _CODE_BITS) | code
 
 
-def _choose_bits(kinds: Sequence[I64]) -> I64:
+def _choose_bits(counted: Sequence[tuple[I64, I64]]) -> I64:
     """The features that get a bit of their own: the most frequent ones; ties by feature. Ascending."""
-    seen, count = np.unique(np.concatenate(kinds), return_counts=True)
+    seen, place = np.unique(np.concatenate([kinds for kinds, _ in counted]), return_inverse=True)
+    count = np.bincount(place, np.concatenate([count for _, count in counted]), minlength=len(seen))
     best = np.lexsort((seen, -count))[:OWN_BITS]
     return np.sort(seen[best])
 
@@ -169,7 +213,7 @@ def _gather(owner: I64, bits: U64, n: int) -> U64:
     return out
 
 
-def _bigrams(codes: npt.NDArray[np.uint32], starts: I64) -> U64:
+def _bigrams(codes: Codes, starts: I64) -> U64:
     n = len(starts) - 1
     owner = np.repeat(np.arange(n, dtype=np.int64), np.diff(starts))
     inside = owner[1:] == owner[:-1]
