@@ -66,7 +66,9 @@ def start(job: Callable[..., None], *args: object, failpoint: str = "") -> BaseP
 def end(process: BaseProcess) -> int:
     """Wait for the process; its exit code, negative for a signal."""
     process.join(PATIENCE)
-    assert process.exitcode is not None, f"process {process.pid} hangs"
+    if process.exitcode is None:
+        process.kill()
+        raise AssertionError(f"process {process.pid} hangs")
     return process.exitcode
 
 
@@ -105,8 +107,13 @@ def halted_at(point: str, job: Callable[..., None], *args: object) -> Iterator[i
             time.sleep(0.005)
         yield process.pid
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process.pid, signal.SIGCONT)
+        until = time.monotonic() + PATIENCE
+        while process.is_alive() and time.monotonic() < until:  # it halts again whenever it passes the point again
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGCONT)
+            process.join(0.02)
+        if process.is_alive():
+            process.kill()  # a halted process would outlive the tests
         code = end(process)
     assert code in (0, -signal.SIGKILL), f"{job.__name__} ended with exit code {code}"
 
@@ -211,6 +218,12 @@ def look(reader: Reader) -> int:
     assert low == high, f"mixed generations: {low} and {high}"
     assert fresh == (count,)
     return int(low)
+
+
+def expect_generation(root: str, number: int) -> None:
+    """What a process that starts now is served."""
+    with Reader(Store.open(root)) as reader:
+        assert look(reader) == number
 
 
 def read_until(root: str, last: int, out: str, *, reopen: bool) -> None:

@@ -48,7 +48,6 @@ class Catalog:
             connection.row_factory = sqlite3.Row
             if not self._checked:
                 self._check_version(connection)
-            connection.execute("BEGIN")
             yield connection
 
     @contextmanager
@@ -56,6 +55,7 @@ class Catalog:
         """One transaction: committed when the block ends, undone when it raises. `point` names its fail-points."""
         with trouble(self.path, "write the catalog"), closing(self._connect("rw")) as connection:
             connection.row_factory = sqlite3.Row
+            _make_durable(connection)
             self._migrate(connection)
             with _transaction(connection, point):
                 yield connection
@@ -64,6 +64,7 @@ class Catalog:
         """Make an empty catalog at `path`, which must not exist."""
         with trouble(self.path, "make the catalog"), closing(self._connect("rwc")) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
+            _make_durable(connection)
             self._migrate(connection)
 
     def stamp(self) -> Stamp:
@@ -110,7 +111,8 @@ class Catalog:
         """
         connection = self._connect("ro")
         try:
-            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            connection.execute("BEGIN")
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # from here on one state is seen
         except sqlite3.Error as error:
             connection.close()
             if (getattr(error, "sqlite_errorcode", 0) & 0xFF) not in _UNREADABLE or not self.path.exists():
@@ -136,11 +138,13 @@ class Catalog:
 
 
 def _connect(uri: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
-    # FULL: a commit is on disk before it returns. WAL's default may lose the last commits in a power cut.
+    return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+
+
+def _make_durable(connection: sqlite3.Connection) -> None:
+    """FULL: a commit is on disk before it returns. With less, WAL may lose the last commits in a power cut."""
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
-    return connection
 
 
 def _in_memory(main: bytes) -> sqlite3.Connection:

@@ -31,6 +31,9 @@ SHOWN: Final = 150
 """Characters of command and purpose: at most 12 bytes each as JSON escapes, both fit the page."""
 
 HEARTBEAT_SECONDS: Final = 5.0
+SILENT_SECONDS: Final = 60.0
+"""After a dozen missed heartbeats it is no longer a busy machine."""
+
 GRACE_SECONDS: Final = 0.3
 """Tried this long even without `wait`: `lease_holder` of another process takes the lock for an instant to ask."""
 
@@ -164,6 +167,8 @@ def _acquire(path: Path, seconds: float) -> int:
 def _refusal(path: Path, seconds: float) -> LeaseHeldError:
     who = holder(path)
     name = str(who) if who else "a process that is just finishing"
+    if who and (silent := (datetime.now(UTC) - who.heartbeat).total_seconds()) > SILENT_SECONDS:
+        name += f", no sign of life for {silent:.0f} s: stopped or hung"
     waited = f" (waited {seconds:g} s)" if seconds > GRACE_SECONDS else ""
     return LeaseHeldError(
         f"another writer is at work: {name}{waited}",

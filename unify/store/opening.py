@@ -15,12 +15,17 @@ if TYPE_CHECKING:
 DATABASE: Final = "generation"
 """The name the file is attached under."""
 
+LOCKS: Final = ("enable_external_access", "lock_configuration")
+"""Settings that would bar attaching the file itself, or setting each other: applied last, in this order."""
+
 
 def connect(path: Path, config: Mapping[str, Any] | None = None) -> "duckdb.DuckDBPyConnection":
     """A DuckDB in memory with the file attached read-only and in use: bare table names are the generation's.
 
     Attached instead of opened, because DuckDB refuses to open one file twice in a process with two configurations;
-    this way any number of readers, each with its own settings, look at one generation. StoreError when it cannot be.
+    this way any number of readers, each with its own settings, look at one generation. For SQL of strangers pass
+    `{"enable_external_access": False, "lock_configuration": True}`: no other file can be reached then.
+    StoreError when the file cannot be opened.
     """
     import duckdb
 
@@ -30,11 +35,15 @@ def connect(path: Path, config: Mapping[str, Any] | None = None) -> "duckdb.Duck
         # DuckDB would spill into the working directory, which may be read-only or the user's own.
         "temp_directory": str(Path(tempfile.gettempdir()) / f"unify-spill-{os.getpid()}"),
     }
+    settings |= config or {}
+    locks = {name: settings.pop(name) for name in LOCKS if name in settings}
     with trouble(path, "open the generation"):
-        connection = duckdb.connect(":memory:", config={**settings, **(config or {})})
+        connection = duckdb.connect(":memory:", config=settings)
         try:
             connection.execute(f"ATTACH {literal(str(path))} AS {quote(DATABASE)} (READ_ONLY)")
             use(connection)
+            for name, value in locks.items():
+                connection.execute(f"SET {name} = {bool(value)}")
         except BaseException:
             connection.close()
             raise

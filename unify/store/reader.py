@@ -69,20 +69,20 @@ class Reader:
         Two `stat` calls while the catalog is unchanged (about 10 µs), one SQLite read otherwise. Cursors at work finish
         on the generation they began with.
         """
-        stamp = self._store.stamp()
+        asked, stamp = time.time_ns(), self._store.stamp()
         with self._lock:
             here = self._require().generation.number
             if stamp == self._stamp:
                 return False
         published = self._store.published()
         if published is None or published.number == here:
-            self._remember(stamp)
+            self._remember(stamp, asked)
             return False
         fresh = self._open_published()
         with self._lock:
             old, self._now = self._require(fresh), fresh
             self._leave(old)
-        self._remember(stamp)
+        self._remember(stamp, asked)
         return True
 
     @contextmanager
@@ -128,9 +128,8 @@ class Reader:
         if not old.users:
             old.close()
 
-    def _remember(self, stamp: "Stamp") -> None:
-        youngest = max(mtime for _, _, mtime in stamp)
-        settled = time.time_ns() - youngest > SETTLED_NS
+    def _remember(self, stamp: "Stamp", asked: int) -> None:
+        settled = asked - max(mtime for _, _, mtime in stamp) > SETTLED_NS
         with self._lock:
             self._stamp = stamp if settled else None
 

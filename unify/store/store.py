@@ -80,6 +80,7 @@ class Store:
         failpoint("create.before_rename")
         temporary.replace(self._layout.catalog)
         fsync(self.path)
+        fsync(self.path.parent)
         failpoint("create.after_rename")
 
     # Writing

@@ -13,7 +13,7 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 FREE_SPACE = "free some space and run again; what was published before is still served"
-MAKE_WRITABLE = "make the directory writable, or read only; what was published before is still served"
+MAKE_WRITABLE = "give this user write permission on the instance; reading needs none"
 
 
 @contextmanager
@@ -47,7 +47,8 @@ def _full(doing: str, where: Path) -> StoreError:
 
 
 def _read_only(doing: str, where: Path) -> StoreError:
-    return StoreError(f"could not {doing}: the place is read-only for this user", where=str(where), hint=MAKE_WRITABLE)
+    message = f"could not {doing}: no permission, or a read-only disk"
+    return StoreError(message, where=str(where), hint=MAKE_WRITABLE)
 
 
 def _damaged(doing: str, where: Path, why: object) -> StoreError:
