@@ -1,0 +1,83 @@
+"""python -m benchmarks <what>: one measurement, printed for people or, with --json, as one JSON document.
+
+contoso    the publisher's sample files, clean and dirty: precision, recall, f1, seconds
+pipeline   generated customers, whole run and stages: seconds, peak_mib, rows, links, customers, f1
+generate   only write the generated customers, and say where
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import contoso, generate
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code 0, or 2 with one line on stderr when the measurement cannot be made."""
+    options = _parser().parse_args(arguments)
+    try:
+        found = options.measure(options)
+    except (FileNotFoundError, ValueError) as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 2
+    print(json.dumps(found, indent=2) if options.json else "\n".join(_lines(found)))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure quality, time and memory.")
+    commands = parser.add_subparsers(required=True, metavar="what")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+    sized = argparse.ArgumentParser(add_help=False)
+    sized.add_argument("--records", type=int, default=100_000, help="how many records (default 100000)")
+    sized.add_argument("--seed", type=int, default=7, help="another seed, other customers (default 7)")
+    command = commands.add_parser("contoso", parents=[common], help="the publisher's sample files")
+    command.add_argument(
+        "--data", type=Path, default=contoso.DATA, help="folder with Contact.csv, Customer-Loyalty.csv"
+    )
+    command.set_defaults(measure=_contoso)
+    command = commands.add_parser("pipeline", parents=[common, sized], help="generated customers, files to Customer")
+    command.set_defaults(measure=_pipeline)
+    command = commands.add_parser("generate", parents=[common, sized], help="write the generated customers")
+    command.set_defaults(measure=_generate)
+    return parser
+
+
+def _contoso(options: argparse.Namespace) -> dict[str, Any]:
+    from benchmarks.run import run_project
+
+    return {kind: contoso.measure(kind, run_project, options.data) for kind in contoso.RULES}
+
+
+def _pipeline(options: argparse.Namespace) -> dict[str, Any]:
+    from benchmarks import pipeline
+
+    return dict(pipeline.measure(generate.customers(options.records, seed=options.seed)))
+
+
+def _generate(options: argparse.Namespace) -> dict[str, Any]:
+    made = generate.customers(options.records, seed=options.seed)
+    return {"folder": str(made.folder), "records": made.records, "people": made.people, "true_pairs": made.true_pairs}
+
+
+def _lines(found: Mapping[str, Any], indent: str = "") -> list[str]:
+    """`name  value` per line, nested ones indented below their name."""
+    width = max((len(name) for name in found), default=0)
+    lines = []
+    for name, value in found.items():
+        if isinstance(value, Mapping):
+            lines += [f"{indent}{name}", *_lines(value, indent + "  ")]
+        else:
+            shown = (
+                f"{value:.6g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+            )
+            lines.append(f"{indent}{name:<{width}}  {shown}")
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())
