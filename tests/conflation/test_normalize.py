@@ -22,7 +22,7 @@ PLAIN = [key for key in NORMALIZERS if key not in ("alias", "bypass")]
 NO_LISTS = Lists()
 texts = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00"), max_size=30)
 words = st.lists(
-    st.sampled_from(["Dr.", "debby", "J.R.", "St", "north", "West,", "P.O.", "box", "& Co.", "Straße", "S.p.A.", "５", "#4"]),
+    st.sampled_from(["Dr.", "debby", "J.R.", "St", "north", "West,", "P.O.", "box", "& Co.", "Straße", "S.p.A.", "#4"]),
     max_size=6,
 ).map(" ".join)  # fmt: skip
 
@@ -251,18 +251,18 @@ def test_numbers_of_other_countries_keep_their_plus(engine):
 
 
 def test_every_region_agrees_with_phonenumbers_on_its_example_numbers(engine):
-    selects, wanted = [], []
+    wrong = []
     for region in sorted(phonenumbers.SUPPORTED_REGIONS):
         number = phonenumbers.example_number(region)
-        for kind in (phonenumbers.PhoneNumberFormat.E164, phonenumbers.PhoneNumberFormat.INTERNATIONAL):
-            text = phonenumbers.format_number(number, kind)
-            value = normalized("v", "VARCHAR", steps(("phone", region)), NO_LISTS)
-            selects.append(
-                f"SELECT '{region}' AS region, '{text}' AS spelling, {value} AS n FROM (SELECT '{text}' AS v)"
-            )
-            wanted.append({"region": region, "spelling": text, "n": str(number.national_number)})
-    table = engine.fetch(Query(f"SELECT * FROM ({' UNION ALL '.join(selects)}) ORDER BY region, spelling"))
-    assert table.to_pylist() == sorted(wanted, key=lambda row: (row["region"], row["spelling"]))
+        kinds = (phonenumbers.PhoneNumberFormat.E164, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+        spellings = [phonenumbers.format_number(number, kind) for kind in kinds]
+        value = normalized("v", "VARCHAR", steps(("phone", region)), NO_LISTS)
+        table = engine.fetch(
+            Query(f"SELECT {value} AS n FROM (SELECT unnest($spellings) AS v)", {"spellings": spellings})
+        )
+        if set(table.column("n").to_pylist()) != {str(number.national_number)}:
+            wrong.append((region, spellings))
+    assert wrong == []
 
 
 def test_an_unknown_region_is_an_error():
