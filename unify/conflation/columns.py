@@ -149,7 +149,7 @@ def _plan(project: Project, schemas: Schemas) -> tuple[CustomerColumns, list[Pro
         pick, said = _pick(draft, attributes, named, problems)
         picks.append(pick)
         notes += said
-    problems += _collisions(project, attributes, drafts)
+    problems += _collisions(project, drafts)
     gone = _excluded(project, drafts, problems)
     picks = [_without(pick, gone) for pick in picks]
     picks = [pick for pick in picks if pick.columns]
@@ -163,7 +163,7 @@ def _plan(project: Project, schemas: Schemas) -> tuple[CustomerColumns, list[Pro
         )
     problems += _prefer_problems(project, picks)
     entities = tuple(_entities(project, attributes, problems))
-    layout = _layout(project, drafts, gone, attributes, problems)
+    layout = _layout(project, drafts, gone, problems)
     if len(layout) > MANY_COLUMNS:
         notes.append(f"Customer has {len(layout)} columns; more than {MANY_COLUMNS} are hard to use: exclude some")
     unique = list(dict.fromkeys(problems))
@@ -197,7 +197,7 @@ def _drafts(project: Project, attributes: Attributes, problems: list[Problem]) -
         else:
             free.append(attribute)
     defaults, said = default_columns(free, project.customer.separate, problems)
-    defaults = [_out_of_our_way(draft, project, attributes) for draft in defaults]
+    defaults = [_out_of_our_way(draft, project) for draft in defaults]
     by_name = {draft.name.casefold(): draft for draft in defaults}
     used: dict[str, str] = {}
     for draft, column, where in unnamed:
@@ -244,10 +244,10 @@ def _unknown_column(column: str, place: str, defaults: list[Draft]) -> Problem:
     return Problem(place, f"there is no column {column!r}", did_you_mean(column, [d.name for d in defaults]))
 
 
-def _out_of_our_way(draft: Draft, project: Project, attributes: Attributes) -> Draft:
+def _out_of_our_way(draft: Draft, project: Project) -> Draft:
     """A default column with a name of ours gets the name it has alone: a file's own `CustomerId` is no error."""
     ours = {name.casefold() for name in OURS}
-    ours |= {name.casefold() for pair in _key_names(project, attributes).values() for name in pair}
+    ours |= {name.casefold() for pair in key_names(project).values() for name in pair}
     return Draft(draft.attributes[0].alone, draft.attributes) if draft.name.casefold() in ours else draft
 
 
@@ -351,10 +351,10 @@ def _with_recency(
     return Pick(pick.name, pick.columns, pick.by, pick.is_group, recency, kind)
 
 
-def _collisions(project: Project, attributes: Attributes, drafts: list[_Draft]) -> Iterator[Problem]:
+def _collisions(project: Project, drafts: list[_Draft]) -> Iterator[Problem]:
     """Output columns that would share a name."""
     owners = {name.casefold(): "the product's own column" for name in OURS}
-    for entity, pair in _key_names(project, attributes).items():
+    for entity, pair in key_names(project).items():
         owners |= {name.casefold(): f"the key column of {entity}" for name in pair}
     for draft in drafts:
         for column in draft.columns:
@@ -419,19 +419,19 @@ def _prefer_problems(project: Project, picks: list[Pick]) -> Iterator[Problem]:
                 yield Problem(place, f"{', '.join(names)} feed {unified.name} together", hint)
 
 
-def _key_names(project: Project, attributes: Attributes) -> dict[str, tuple[str, str]]:
-    """Per entity the names of its two key columns in Customer."""
+def key_names(project: Project) -> dict[str, tuple[str, str]]:
+    """Per entity of the conflation order the names of its two key columns in Customer."""
     names = {}
-    for entity in attributes.order:
-        if entity in project.entities:
-            name = f"{table_of(entity)}_{project.entity(entity).key}"
-            names[entity] = (name, f"{name}_Alternate")
+    for ordered in project.conflation.order if project.conflation else ():
+        if ordered.entity in project.entities:
+            name = f"{table_of(ordered.entity)}_{project.entity(ordered.entity).key}"
+            names[ordered.entity] = (name, f"{name}_Alternate")
     return names
 
 
 def _entities(project: Project, attributes: Attributes, problems: list[Problem]) -> Iterator[EntityColumns]:
     dedupe = project.conflation.dedupe if project.conflation else {}
-    for entity, (name, alternate) in _key_names(project, attributes).items():
+    for entity, (name, alternate) in key_names(project).items():
         key = attributes.column(entity, project.entity(entity).key)
         if key is None:
             problems.append(Problem(f"sources.{entity}", f"there is no key column {project.entity(entity).key!r}"))
@@ -445,17 +445,13 @@ def _entities(project: Project, attributes: Attributes, problems: list[Problem])
         yield EntityColumns(entity, key, name, alternate, columns, tuple(prefer))
 
 
-def _layout(
-    project: Project, drafts: list[_Draft], gone: set[str], attributes: Attributes, problems: list[Problem]
-) -> tuple[str, ...]:
+def _layout(project: Project, drafts: list[_Draft], gone: set[str], problems: list[Problem]) -> tuple[str, ...]:
     """CustomerId, what `first` names, unified columns as they stand in the sources, keys, PreviousCustomerId."""
     columns = sorted(
         (c for draft in drafts for c in draft.columns if c.attributes and c.name.casefold() not in gone),
         key=lambda c: min(a.place for a in c.attributes),
     )
-    names = (
-        [c.name for c in columns] + [n for pair in _key_names(project, attributes).values() for n in pair] + [PREVIOUS]
-    )
+    names = [c.name for c in columns] + [n for pair in key_names(project).values() for n in pair] + [PREVIOUS]
     by_name = {name.casefold(): name for name in (CUSTOMER_ID, *names)}
     first: list[str] = [CUSTOMER_ID]
     for name in project.customer.first:
