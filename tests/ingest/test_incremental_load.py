@@ -1,4 +1,4 @@
-"""Incremental folders through the whole load: typed, replayed, filtered, free of duplicates, every row accounted for."""
+"""Incremental folders through the whole load: typed, replayed, filtered, every row accounted for."""
 
 import gzip
 from datetime import UTC, datetime
