@@ -56,6 +56,7 @@ class Exact:
             rb"(?:" + quoted + space + rb"(?P<plain>" + plain + rb"))(?P<stop>" + d + rb"|\r\n|\r|\n|\Z)"
         )
         self._escape = re.compile(escape + rb"([\s\S])") if escape else None
+        self._mark = dialect.escape.encode()
         self._quote = dialect.quote.encode()
         self._delimiter = dialect.delimiter.encode()
 
@@ -66,7 +67,8 @@ class Exact:
             found = self._field.match(text, position)
             if found is None:
                 is_open = self._open is not None and self._open.match(text, position) is not None
-                if is_open and not final and len(text) - start <= MAX_OPEN:
+                half_escape = self._escape is not None and text.endswith(self._mark)
+                if (is_open or half_escape) and not final and len(text) - start <= MAX_OPEN:
                     return None
                 return self._line_after(text, start), False
             stop, position = found["stop"], found.end()

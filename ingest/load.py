@@ -68,7 +68,7 @@ def open_source(entity: Entity, files: Sequence[DataFile], *, sample_only: bool 
     if files[0].format == "csv":
         return csv_source(files, entity, sample_only=sample_only)
     if files[0].format == "parquet":
-        return parquet_source(files, sample_only=sample_only)
+        return parquet_source(files, entity.columns, sample_only=sample_only)
     return jsonl_source(files, sample_only=sample_only)
 
 
@@ -243,7 +243,7 @@ class _Tables:
                 keep.params,
             )
         )
-        rows, passed, distinct = (int(counts.column(i)[0].as_py()) for i in range(3))
+        rows, passed, distinct = (int(counts.column(i)[0].as_py() or 0) for i in range(3))
         yielding = f"{self.table}_losers"
         stays = "true"
         if distinct < passed:

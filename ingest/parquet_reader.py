@@ -1,6 +1,6 @@
 """Parquet files as batches of typed columns."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -11,14 +11,15 @@ from ingest.csv_reader import order_of
 from ingest.damage import open_parquet, parquet_batches
 from ingest.files import DataFile
 from ingest.rows import Source, staging_schema
-from ingest.types import ColumnType
+from ingest.types import STRING, ColumnType
 from unify.core.errors import SourceError
 
 
-def parquet_source(files: Sequence[DataFile], *, sample_only: bool = False) -> Source:
+def parquet_source(files: Sequence[DataFile], declared: Container[str], *, sample_only: bool = False) -> Source:
     """All Parquet files of an entity as one source, each checked as damage.py says.
 
-    Columns may differ in order between files, and in type where one holds the other exactly. Raises SourceError,
+    Columns may differ in order between files, and in type where one holds the other exactly; in any way where the
+    column is `declared`: it is read as text then. Raises SourceError,
     DamagedFileError.
     """
     warnings: list[str] = []
@@ -27,7 +28,7 @@ def parquet_source(files: Sequence[DataFile], *, sample_only: bool = False) -> S
     columns = names[0]
     orders = [order_of(columns, n, f.name, files[0].name, warnings) for n, f in zip(names, files, strict=True)]
     natives = [natives_of(s, f.name) for s, f in zip(schemas, files, strict=True)]
-    kinds = _common(columns, [[n[i] for i in o] for n, o in zip(natives, orders, strict=True)], files)
+    kinds = _common(columns, [[n[i] for i in o] for n, o in zip(natives, orders, strict=True)], files, declared)
     source = Source(
         tuple(columns),
         tuple(kinds),
@@ -65,15 +66,17 @@ def numbered(
 
 
 def _common(
-    columns: Sequence[str], natives: Sequence[Sequence[ColumnType]], files: Sequence[DataFile]
+    columns: Sequence[str], natives: Sequence[Sequence[ColumnType]], files: Sequence[DataFile], declared: Container[str]
 ) -> list[ColumnType]:
     found = []
     for i, name in enumerate(columns):
-        kind = common_type([n[i] for n in natives])
+        kind = common_type([n[i] for n in natives]) or (STRING if name in declared else None)
         if kind is None:
-            odd = next(k for k, n in enumerate(natives) if common_type([natives[0][i], n[i]]) != natives[0][i])
+            odd = next(k for k in range(len(natives)) if common_type([n[i] for n in natives[: k + 1]]) is None)
             message = f"column {name!r} is {natives[odd][i].name}, but {natives[0][i].name} in {files[0].name}"
-            hint = "files of one entity have the same types: export them again, or make two entities"
+            hint = (
+                f"files of one entity have the same types: export them again, or declare `{name}: {natives[0][i].name}`"
+            )
             raise SourceError(message, where=files[odd].name, hint=hint)
         found.append(kind)
     return found

@@ -40,8 +40,8 @@ def text_chunks(file: DataFile, encoding: str | None, size: int = CHUNK) -> Iter
 def _codec(encoding: str, where: str) -> str:
     try:
         info = codecs.lookup(encoding)
-        info.incrementaldecoder().decode(b"")
-    except (LookupError, TypeError):
+        "".encode(encoding)  # refuses what codecs knows but is no text encoding, such as hex
+    except LookupError:
         hint = "known are e.g. utf-8, utf-16, latin-1, cp1252"
         raise SpecError(f"unknown encoding {encoding!r}", where=where, hint=hint) from None
     return "utf-8" if info.name == "utf-8-sig" else info.name
