@@ -24,7 +24,7 @@ def csv_line(entity: str, values: list[Any]) -> str:
 
 
 def quarantined(note: str, record: Record, column: str | None, reason: str) -> Case:
-    """The row of this record is in the corrupt table; `reason` is a regular expression."""
+    """The row of this record is in the corrupt table, with this reason."""
     record.kept, record.person = False, None
     return {"note": note, "expect": {"kind": "quarantined", "record": record, "column": column, "reason": reason}}
 
@@ -37,6 +37,7 @@ def duplicate(note: str, ref: Ref, rows: int, **kept: str) -> Case:
 _SOUND: dict[str, dict[str, Any]] = {
     STORE: {"LoyaltyId": "L-1001", "Product": "Kettle", "Total": "39.50", "PurchasedOn": "2024-05-01"},
     ORDERS: {"UserId": "U-1001", "Product": "Lamp", "Quantity": "1", "Total": "25.00", "OrderedOn": "5/1/2024"},
+    REVIEWS: {"UserId": "U-1001", "Product": "Lamp", "Rating": "5", "Text": "Lovely", "ReviewedOn": "2024-05-01"},
 }
 
 
@@ -76,12 +77,14 @@ def wrong_column_count(w: World) -> list[Case]:
         values = list(record.fields.values())
         record.raw = csv_line(entity, values[:change] if change < 0 else [*values, *["surplus"] * change])
         count = f"{abs(change)} column{'s' if abs(change) > 1 else ''}"
-        cases.append(quarantined(f"{count} too {'few' if change < 0 else 'many'}", record, None, "(?i)column|field"))
+        cases.append(
+            quarantined(f"{count} too {'few' if change < 0 else 'many'}", record, None, "wrong number of columns")
+        )
     return cases
 
 
 def bad_quoting(w: World) -> list[Case]:
-    """Quotes inside a quoted text that nobody doubled."""
+    """Quotes inside a quoted text that nobody doubled, and a quote that is never closed."""
     cases = []
     for entity, nickname in ((CRM, "The Boss"), (CRM, "Ace"), (LOYALTY, "Sunny")):
         record = _record(w, entity)
@@ -89,8 +92,13 @@ def bad_quoting(w: World) -> list[Case]:
         fields = {c: "" if v is None else v for c, v in record.fields.items()}
         fields["FullName"] = f'"{fields["FirstName"]} "{nickname}" {fields["LastName"]}"'
         record.raw = separator.join(fields.values())
-        cases.append(quarantined(f"a quote that is not doubled: {fields['FullName']}", record, None, "(?i)quot"))
-    return cases
+        cases.append(quarantined(f"a quote that is not doubled: {fields['FullName']}", record, None, "bad quoting"))
+    record = _record(w, REVIEWS)
+    record.raw = f'{record.key},U-1001,Lamp,5,"Lovely,2024-05-01'
+    return [
+        *cases,
+        quarantined("a quote that is never closed; the lines after it are read", record, None, "bad quoting"),
+    ]
 
 
 def impossible_dates(w: World) -> list[Case]:
@@ -101,20 +109,22 @@ def impossible_dates(w: World) -> list[Case]:
         (WEB, "DateOfBirth", "1988-00-12"), (STORE, "PurchasedOn", "2024-06-31"), (ORDERS, "OrderedOn", "2/30/2024"),
     )  # fmt: skip
     return [
-        quarantined(f"{column} {text}", _record(w, entity, **{column: text}), column, "(?i)date|format")
+        quarantined(f"{column} {text}", _record(w, entity, **{column: text}), column, "not a date")
         for entity, column, text in rows
     ]
 
 
 def unparsable_numbers(w: World) -> list[Case]:
     """Text where a number belongs."""
+    integer, decimal = "not an integer", "not a decimal(18,2)"
     rows = (
-        (LOYALTY, "RewardPoints", "12O"), (LOYALTY, "RewardPoints", "many"), (STORE, "Total", "N/A"),
-        (STORE, "Total", "12..50"), (ORDERS, "Quantity", "two"), (ORDERS, "Total", "free"),
+        (LOYALTY, "RewardPoints", "12O", integer), (LOYALTY, "RewardPoints", "many", integer),
+        (STORE, "Total", "N/A", decimal), (STORE, "Total", "12..50", decimal),
+        (ORDERS, "Quantity", "two", integer), (ORDERS, "Total", "free", decimal),
     )  # fmt: skip
     return [
-        quarantined(f"{column} {text}", _record(w, entity, **{column: text}), column, "(?i)integer|decimal|number")
-        for entity, column, text in rows
+        quarantined(f"{column} {text}", _record(w, entity, **{column: text}), column, reason)
+        for entity, column, text, reason in rows
     ]
 
 
@@ -124,7 +134,7 @@ def null_keys(w: World) -> list[Case]:
     for entity in (CRM, LOYALTY, WEB, STORE):
         record = _record(w, entity)
         record.fields[KEYS[entity]] = None
-        cases.append(quarantined(f"no {KEYS[entity]}", record, KEYS[entity], "(?i)key"))
+        cases.append(quarantined(f"no {KEYS[entity]}", record, KEYS[entity], "primary key is null"))
     return cases
 
 
@@ -135,7 +145,7 @@ def broken_json(w: World) -> list[Case]:
     for raw in raws:
         record = _record(w, WEB)
         record.raw = raw
-        cases.append(quarantined("not a JSON object", record, None, "(?i)json|object"))
+        cases.append(quarantined("not a JSON object", record, None, "bad JSON"))
     return cases
 
 
