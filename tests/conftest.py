@@ -1,0 +1,18 @@
+"""What several rooms' tests share."""
+
+from pathlib import Path
+
+import pytest
+
+import unify
+
+SAMPLE_PROJECT = Path(__file__).parents[1] / "sample_data" / "project.yaml"
+
+
+@pytest.fixture(scope="session")
+def sample_instance(tmp_path_factory):
+    """A read-only DuckDB connection on the generation that sample_data/project.yaml makes."""
+    with unify.open(tmp_path_factory.mktemp("sample") / "instance", create=True) as instance:
+        instance.run(SAMPLE_PROJECT)
+        with instance.connect() as connection:
+            yield connection
