@@ -6,6 +6,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -158,10 +159,18 @@ def _serves_as_nobody(root: str, number: int) -> None:
     serves(Path(root), number)
 
 
+@pytest.fixture
+def acme_for_all(template: Path) -> Iterator[Path]:
+    """An instance that other users can reach: pytest keeps its own directories closed, and closes them again."""
+    with tempfile.TemporaryDirectory(prefix="unify-test-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(shutil.copytree(template, Path(folder) / "acme"))
+
+
 @pytest.mark.parametrize(("leave", "number"), STATES)
-def test_no_permission_to_write(acme: Path, leave: Callable[[Path], None], number: int) -> None:
+def test_no_permission_to_write(acme_for_all: Path, leave: Callable[[Path], None], number: int) -> None:
+    acme = acme_for_all
     leave(acme)
-    reachable(acme)
     before = contents(acme)
     directories = [acme, *(path for path in acme.rglob("*") if path.is_dir())]
     files = [path for path in acme.rglob("*") if path.is_file()]
@@ -175,13 +184,6 @@ def test_no_permission_to_write(acme: Path, leave: Callable[[Path], None], numbe
             path.chmod(0o755 if path.is_dir() else 0o644)
 
 
-def reachable(path: Path) -> None:
-    """pytest's directories are closed to others; open them to passers-by, as far as they are ours."""
-    for parent in path.parents:
-        if parent.stat().st_uid == os.geteuid() and not parent.stat().st_mode & 0o001:
-            parent.chmod(parent.stat().st_mode | 0o011)
-
-
 def contents(root: Path) -> dict[str, bytes]:
     """Every file but SQLite's shared memory, which is coordination, not data."""
     return {
@@ -191,11 +193,10 @@ def contents(root: Path) -> dict[str, bytes]:
     }
 
 
-def test_a_reader_follows_a_writer_it_has_no_permission_to_disturb(acme: Path) -> None:
+def test_a_reader_follows_a_writer_it_has_no_permission_to_disturb(acme_for_all: Path) -> None:
     """Reading as another user, without permission to write, while generations are published."""
-    reachable(acme)
-    reader = harness.start(_follow_as_nobody, str(acme), 8)
-    harness.publish(acme, times=6, keep=1)
+    reader = harness.start(_follow_as_nobody, str(acme_for_all), 8)
+    harness.publish(acme_for_all, times=6, keep=1)
     assert harness.end(reader) == 0
 
 

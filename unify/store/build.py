@@ -12,7 +12,7 @@ from typing import Any, Self
 from unify.core.errors import StoreError, UnifyError
 from unify.store.catalog import Catalog
 from unify.store.failpoints import failpoint
-from unify.store.files import Layout, fsync, sweep
+from unify.store.files import Layout, fsync, refuse_unusable, sweep
 from unify.store.lease import Lease
 from unify.store.nouns import Generation, Sweep, now
 from unify.store.opening import count_rows
@@ -180,6 +180,7 @@ def begin(layout: Layout, catalog: Catalog, lease: Lease, project: str, purpose:
             where=str(layout.root),
             hint="publish or fail it first",
         )
+    refuse_unusable(layout.root)  # an instance may have been moved
     with trouble(layout.root, "begin a run"):
         layout.generations.mkdir(exist_ok=True)
         with catalog.write("begin") as connection:

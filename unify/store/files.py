@@ -166,6 +166,17 @@ def _remove(path: Path) -> None:
     failpoint("sweep.after_unlink")
 
 
+def refuse_unusable(root: Path) -> None:
+    """Raise StoreError for a path that DuckDB cannot write to: it takes what follows a `?` for URL options.
+
+    Its write-ahead log would go to another directory than its file (seen with 2.0).
+    """
+    if "?" in str(root):
+        raise StoreError(
+            "DuckDB cannot write where a path holds '?'", where=str(root), hint="choose or rename the directory"
+        )
+
+
 def refuse_foreign(root: Path) -> None:
     """Raise StoreError when `root` holds what a half-made instance would not: never move into a user's folder."""
     if not root.exists():

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from unify.core.errors import StoreError
 from unify.core.names import literal, quote
 from unify.store.trouble import trouble
 
@@ -37,6 +38,10 @@ def connect(path: Path, config: Mapping[str, Any] | None = None) -> "duckdb.Duck
     }
     settings |= config or {}
     locks = {name: settings.pop(name) for name in LOCKS if name in settings}
+    if not path.exists():  # DuckDB would say "database does not exist"
+        raise StoreError(
+            "the file of this generation is missing", where=str(path), hint="roll back to another, or run again"
+        )
     with trouble(path, "open the generation"):
         connection = duckdb.connect(":memory:", config=settings)
         try:

@@ -9,7 +9,7 @@ from unify.core.errors import InstanceNotFoundError, StoreError, did_you_mean
 from unify.store.build import Build, begin
 from unify.store.catalog import Catalog, Stamp
 from unify.store.failpoints import failpoint
-from unify.store.files import CATALOG, FOLDERS, Layout, Pin, fsync, refuse_foreign
+from unify.store.files import CATALOG, FOLDERS, Layout, Pin, fsync, refuse_foreign, refuse_unusable
 from unify.store.lease import Lease, holder
 from unify.store.nouns import Definition, Generation, Holder, Run, now
 from unify.store.opening import count_rows
@@ -62,6 +62,7 @@ class Store:
         with trouble(self.path, "make the instance"):
             if self._layout.catalog.exists():
                 return False
+            refuse_unusable(self.path)
             refuse_foreign(self.path)
             self.path.mkdir(parents=True, exist_ok=True)
             with Lease(self._layout.lease, "create", CREATE_WAIT_SECONDS):

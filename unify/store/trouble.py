@@ -1,6 +1,7 @@
 """Errors of the system, SQLite and DuckDB, said so that a person can act. One place, so that all rooms say the same."""
 
 import errno
+import os
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -80,11 +81,24 @@ def _tell_sqlite(error: sqlite3.Error, where: Path, doing: str) -> StoreError | 
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             hint = "try again; if it stays so, `unify status` says who is writing"
             return StoreError(f"could not {doing}: the catalog stayed locked", where=str(where), hint=hint)
-        case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_CANTOPEN:
+        case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_CANTOPEN:  # which of the two usual reasons SQLite does not say
+            if _no_room(where):
+                return _full(doing, where)
+            if where.exists() and not os.access(where.parent, os.W_OK):
+                return _read_only(doing, where)
             name = getattr(error, "sqlite_errorname", "")
-            hint = "check that the disk has space, that the directory is writable, and that it is a local disk"
+            hint = "check the disk: the instance belongs on a local one, in a directory this user can write"
             return StoreError(f"could not {doing}: {error} ({name})", where=str(where), hint=hint)
     return None
+
+
+def _no_room(where: Path) -> bool:
+    """Whether the disk has less than the 64 KiB that SQLite's shared memory and a small transaction need."""
+    try:
+        free = os.statvfs(where.parent)
+    except OSError:
+        return False
+    return free.f_bavail * free.f_frsize < 65_536
 
 
 def _tell_duckdb(error: Exception, where: Path, doing: str) -> StoreError | None:
