@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import duckdb
 import pytest
 
 import unify
@@ -14,5 +15,6 @@ def sample_instance(tmp_path_factory):
     """A read-only DuckDB connection on the generation that sample_data/project.yaml makes."""
     with unify.open(tmp_path_factory.mktemp("sample") / "instance", create=True) as instance:
         instance.run(SAMPLE_PROJECT)
-        with instance.connect() as connection:
-            yield connection
+        generation = instance.status().published
+    with duckdb.connect(str(generation.path), read_only=True) as connection:
+        yield connection
