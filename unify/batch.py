@@ -19,7 +19,6 @@ from typing import Any
 from ingest.dependents import dependents_of
 from ingest.drift import check, drift
 from ingest.entities import write_entities
-from ingest.lists import load_lists
 from ingest.load import load
 from ingest.report import LoadReport
 from unify.conflation.normalize import Lists
@@ -133,7 +132,7 @@ class _Run:
             self.conflated = conflate(
                 engine,
                 self.job.project,
-                _lists(engine, self.job.project),
+                lists_of(engine, self.job.project),
                 run=build.number,
                 previous=PREVIOUS if with_ids else None,
                 progress=self.progress,
@@ -209,7 +208,7 @@ def _carry(engine: Engine, tables: Iterable[str]) -> None:
         )
 
 
-def _lists(engine: Engine, project: Project) -> Lists:
+def lists_of(engine: Engine, project: Project) -> Lists:
     """The value lists as normalisers want them."""
     rows = engine.fetch(Query("SELECT list, value, alias FROM list_values ORDER BY ALL")).to_pylist()
     bypasses = {

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from ingest.profile import EntityProfile
+    from unify.core.explanations import Explanation
 
 ProjectLike = Project | Mapping[str, Any] | str | Path
 """A project, the same as a dict, or the path of its file."""
@@ -178,6 +179,19 @@ class Instance:
         """Qualified names of the ingested entities."""
         rows = self.engine().fetch(Query("SELECT entity FROM entities ORDER BY entity"))
         return list(rows.column(0).to_pylist())
+
+    def explain(self, record: str, other: str | None = None) -> "Explanation":
+        """Why two records are one customer or not; with one record or CustomerId, where its values come from.
+
+        A record is written `crm.Contacts:C-1`, or by its key alone when only one entity has it. QueryError for a record
+        or customer that is not there.
+        """
+        from unify.batch import lists_of
+        from unify.conflation.explain import Explainer
+
+        engine, project = self.engine(), self.project()
+        explainer = Explainer(engine, project, lists_of(engine, project))
+        return explainer.customer(record) if other is None else explainer.pair(record, other)
 
     def status(self) -> Status:
         """What is published, who writes, how the last run ended."""

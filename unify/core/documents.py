@@ -119,9 +119,8 @@ def _problem(error: Any, data: Any, lines: Lines) -> str:
     place: list[str | int] = []
     here: Any = data
     for part in error["loc"]:
-        if (isinstance(here, dict) and part in here) or (
-            isinstance(here, (list, tuple)) and isinstance(part, int) and part < len(here)
-        ):
+        in_list = isinstance(here, (list, tuple)) and isinstance(part, int) and part < len(here)
+        if in_list or (isinstance(here, dict) and part in here):
             here = here[part]
         elif error["type"] != "missing" or part != error["loc"][-1]:
             continue  # a part of the type, not of the document (union branch, short form)

@@ -1,0 +1,113 @@
+"""Rules on single pairs of records: which conditions hold, with values before and after normalising."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from unify.conflation import compare
+from unify.conflation.binding import BoundPlan
+from unify.conflation.prepare import make_values
+from unify.conflation.rules import BoundRule, Term
+from unify.core.engine import Engine
+from unify.core.explanations import ConditionCheck, RuleCheck
+from unify.core.names import quote, table_of
+from unify.core.steps import Query
+from unify.spec import Project
+
+
+def raw_rows(engine: Engine, project: Project, records: Sequence[dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    """The source row of every record (dicts with rid, entity, key), by rid."""
+    found: dict[int, dict[str, Any]] = {}
+    for entity in dict.fromkeys(r["entity"] for r in records):
+        rids = {r["key"]: r["rid"] for r in records if r["entity"] == entity}
+        key = quote(project.entity(entity).key)
+        rows = engine.fetch(
+            Query(
+                f'SELECT *, CAST({key} AS VARCHAR) AS "#key" FROM {quote(table_of(entity))} '
+                f"WHERE CAST({key} AS VARCHAR) IN (SELECT unnest($keys::VARCHAR[]))",
+                {"keys": list(rids)},
+            )
+        ).to_pylist()
+        for row in rows:
+            found[rids[row.pop("#key")]] = row
+    return found
+
+
+class PairChecker:
+    """Evaluates the bound rules on pairs of a few records, by the SQL the run used."""
+
+    def __init__(self, engine: Engine, project: Project, bound: BoundPlan, rids: Sequence[int]) -> None:
+        self.engine, self.bound = engine, bound
+        among = ", ".join(map(str, rids))
+        records = engine.fetch(Query(f"SELECT rid, entity, key FROM records WHERE rid IN ({among})")).to_pylist()
+        self.entity = {r["rid"]: r["entity"] for r in records}
+        self.raw = raw_rows(engine, project, records)
+        for entity, prepared in bound.prepared.items():
+            key = quote(project.entity(entity).key)
+            prepared.rows = (
+                f"(SELECT r.rid, source.* FROM {quote(table_of(entity))} AS source JOIN records AS r "
+                f"ON r.key = CAST(source.{key} AS VARCHAR) WHERE r.rid IN ({among}) "
+                f"AND r.entity_no = {prepared.number}) AS source"
+            )
+        make_values(engine, bound.prepared.values())
+
+    def rules_on(self, a: int, b: int) -> list[RuleCheck]:
+        """Every rule between the two records' entities, on this pair."""
+        return [self._check(rule, *self._sides(rule, a, b)) for rule in self.bound.rules if self._applies(rule, a, b)]
+
+    def rule_on(self, number: int, a: int, b: int) -> RuleCheck:
+        """One rule on this pair."""
+        rule = next(r for r in self.bound.rules if r.number == number)
+        return self._check(rule, *self._sides(rule, a, b))
+
+    def _applies(self, rule: BoundRule, a: int, b: int) -> bool:
+        return {rule.left.entity, rule.right.entity} == {self.entity[a], self.entity[b]}
+
+    def _sides(self, rule: BoundRule, a: int, b: int) -> tuple[int, int]:
+        if rule.kind == "match":
+            return (a, b) if self.entity[a] == rule.left.entity else (b, a)
+        if rule.crosswise and not self._check(rule, a, b).passed:
+            return b, a
+        return a, b
+
+    def _check(self, rule: BoundRule, left: int, right: int) -> RuleCheck:
+        conditions = [self._condition(t, rule, left, right) for t in rule.when]
+        vetoes = []
+        for veto in rule.vetoes:
+            checks = [self._condition(t, rule, left, right, as_veto=True) for t in veto]
+            vetoes += checks if all(c.passed for c in checks) else []
+        passed = all(c.passed for c in conditions) and not vetoes
+        scores = [c.score for c in conditions if c.score is not None]
+        return RuleCheck(
+            rule=rule.number,
+            name=rule.rule.name,
+            kind=rule.kind,
+            left=rule.left.entity,
+            right=rule.right.entity,
+            passed=passed,
+            score=min(scores) if passed and scores else None,
+            conditions=conditions,
+            vetoes=vetoes,
+        )
+
+    def _condition(
+        self, term: Term, rule: BoundRule, left: int, right: int, *, as_veto: bool = False
+    ) -> ConditionCheck:
+        sides = [f"CAST({side}.{c} AS VARCHAR)" for side, cs in (("l", term.left), ("r", term.right)) for c in cs]
+        test = term.holds() if as_veto else term.passes()
+        [row] = self.engine.fetch(
+            Query(
+                f"SELECT {test} AS passed, CAST({term.score()} AS DOUBLE) AS score, [{', '.join(sides)}] AS compared "
+                f"FROM {rule.left.table} AS l, {rule.right.table} AS r WHERE l.rid = $left AND r.rid = $right",
+                {"left": left, "right": right},
+            )
+        ).to_pylist()
+        said = term.criterion
+        return ConditionCheck(
+            sentence=compare.sentence(said),
+            left={c: self.raw[left].get(c) for c in said.left_columns},
+            right={c: self.raw[right].get(c) for c in said.right_columns},
+            left_compared=row["compared"][: len(term.left)],
+            right_compared=row["compared"][len(term.left) :],
+            score=row["score"],
+            passed=bool(row["passed"]),
+        )
