@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from unify.conflation.columns import CustomerColumns, Pick, UnifiedColumn
+from unify.conflation.picks import CustomerColumns, Pick, UnifiedColumn
 
 
 @dataclass

@@ -16,23 +16,24 @@ A candidate's standing in a pick is one integer, the smaller the better, built s
 so a pick is one `min` over integers, and strings are neither compared nor carried along.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
-from unify.conflation.attributes import Attribute
 from unify.conflation.checks import Schemas
-from unify.conflation.column_types import cast, is_text
-from unify.conflation.columns import (
-    CUSTOMER_ID,
-    PREVIOUS,
-    CustomerColumns,
-    EntityColumns,
-    Feed,
-    Pick,
-    Preferred,
-    UnifiedColumn,
-    unified_columns,
+from unify.conflation.column_types import cast
+from unify.conflation.columns import CUSTOMER_ID, PREVIOUS, unified_columns
+from unify.conflation.merge_cells import (
+    Cells,
+    column_of,
+    count,
+    filled,
+    key_is,
+    not_nan,
+    recency_of,
+    source_of,
+    value_of,
 )
+from unify.conflation.picks import CustomerColumns, EntityColumns, Pick, Preferred, UnifiedColumn
 from unify.core.errors import SpecError
 from unify.core.names import literal, quote, table_of
 from unify.core.steps import Query, Step
@@ -82,7 +83,7 @@ def _preferred_step(columns: CustomerColumns, entity: EntityColumns) -> Step:
     given = ", ".join(f"b{i}.value AS v{i}, b{i}.giver AS s{i}" for i in range(len(entity.prefer)))
     sql = (
         f"SELECT winner, {given}\nFROM (\n  SELECT m.winner, {best}\n"
-        f"  FROM members AS m JOIN {_source(entity)} ON {_key_is(entity)}\n"
+        f"  FROM members AS m JOIN {source_of(entity)} ON {key_is(entity)}\n"
         "  WHERE m.entity = $entity AND m.winner IN (SELECT winner FROM members WHERE NOT is_winner)\n"
         "  GROUP BY m.winner\n)"
     )
@@ -94,17 +95,17 @@ def _preferred_step(columns: CustomerColumns, entity: EntityColumns) -> Step:
 def _best(preferred: Preferred, entity: EntityColumns) -> str:
     """The preferred row of a group, as a struct that holds its value and rid: only filled rows compete, the larger key
     wins a tie."""
-    value = _column(preferred.attribute.column)
-    filled = _filled(value, preferred.attribute.type)
+    value = column_of(preferred.attribute.column)
+    competes = f"FILTER (WHERE {filled(value, preferred.attribute.type)})"
     if preferred.recency is None:
-        count = _count(_filled(_column(a.column), a.type) for a in entity.columns)
-        return f"max({{'place': {count}, 'giver': m.rid, 'value': {value}}}) FILTER (WHERE {filled})"
-    recency = _recency_value(preferred.recency)
+        place = count(filled(column_of(a.column), a.type) for a in entity.columns)
+        return f"max({{'place': {place}, 'giver': m.rid, 'value': {value}}}) {competes}"
+    recency = recency_of(preferred.recency)
     if preferred.by.kind == "most recent":
         fields = f"'known': {recency} IS NOT NULL, 'place': {recency}, 'giver': m.rid, 'value': {value}"
-        return f"max({{{fields}}}) FILTER (WHERE {filled})"
+        return f"max({{{fields}}}) {competes}"
     fields = f"'unknown': {recency} IS NULL, 'place': {recency}, 'last': -m.rid, 'giver': m.rid, 'value': {value}"
-    return f"min({{{fields}}}) FILTER (WHERE {filled})"
+    return f"min({{{fields}}}) {competes}"
 
 
 # ---- candidates: who stands for election
@@ -122,7 +123,7 @@ def _candidates_step(columns: CustomerColumns, scratch: tuple[str, ...]) -> Step
 
 
 def _candidates_of(columns: CustomerColumns, entity: EntityColumns, number: int) -> str:
-    cells = _Cells(columns, entity)
+    cells = Cells(entity)
     selected = ["m.ordinal", "m.rid"]
     for i, pick in enumerate(columns.picks):
         selected.append(f"{_rank(pick, cells)} AS k{i}")
@@ -130,59 +131,26 @@ def _candidates_of(columns: CustomerColumns, entity: EntityColumns, number: int)
             selected.append(f"{_mask(pick, cells)} AS m{i}")
         selected += [f"{cells.giver(c)} AS q{i}_{j}" for j, c in enumerate(pick.columns) if _is_moved(columns, c)]
     if any(pick.by.kind == "most filled" for pick in columns.picks):
-        selected.append(f"{_count(cells.has_value(c) for c in columns.columns)} AS filled")
+        selected.append(f"{count(cells.has_value(c) for c in columns.columns)} AS filled")
     for k, recency in enumerate(_recencies(columns)):
         selected.append(f"{_recency(recency, cells)} AS r{k}")
     preferred = f"\nLEFT JOIN {_preferred_table(columns, entity)} AS p ON p.winner = m.rid" if entity.prefer else ""
     return (
-        f"SELECT {', '.join(selected)}\nFROM members AS m JOIN {_source(entity)} ON {_key_is(entity)}{preferred}\n"
+        f"SELECT {', '.join(selected)}\nFROM members AS m JOIN {source_of(entity)} ON {key_is(entity)}{preferred}\n"
         f"WHERE m.is_winner AND m.entity = $entity_{number}"
     )
 
 
-class _Cells:
-    """What one entity's (assembled) winner row says, as SQL over aliases m, source and p."""
-
-    def __init__(self, columns: CustomerColumns, entity: EntityColumns) -> None:
-        self.entity = entity
-        self.preferred = {p.attribute.column: i for i, p in enumerate(entity.prefer)}
-
-    def of(self, column: UnifiedColumn) -> list[Feed]:
-        """The entity's attributes that feed a column, most important first."""
-        return [feed for feed in column.feeds if feed.entity == self.entity.entity]
-
-    def raw(self, column: str) -> str:
-        """A source column's value."""
-        i = self.preferred.get(column)
-        own = _column(column)
-        return own if i is None else f"CASE WHEN p.winner IS NULL THEN {own} ELSE p.v{i} END"
-
-    def filled(self, feed: Feed) -> str:
-        """Whether an attribute holds a value."""
-        return _filled(self.raw(feed.column), feed.type)
-
-    def has_value(self, column: UnifiedColumn) -> str:
-        """Whether any of the attributes of a column holds a value."""
-        feeds = self.of(column)
-        return f"({' OR '.join(self.filled(feed) for feed in feeds)})" if feeds else "false"
-
-    def giver(self, column: UnifiedColumn) -> str:
-        """The rid of the row that holds the column's value."""
-        feeds = [feed for feed in self.of(column) if feed.column in self.preferred]
-        cases = " ".join(f"WHEN {self.filled(f)} THEN coalesce(p.s{self.preferred[f.column]}, m.rid)" for f in feeds)
-        return f"CASE {cases} ELSE m.rid END" if cases else "m.rid"
-
-
-def _rank(pick: Pick, cells: _Cells) -> str:
+def _rank(pick: Pick, cells: Cells) -> str:
     if pick.is_group:
         ranks = [feed.rank for column in pick.columns for feed in cells.of(column)]
         held = " OR ".join(cells.has_value(column) for column in pick.columns if cells.of(column))
         return f"CASE WHEN {held} THEN {ranks[0]} END" if ranks else "CAST(NULL AS INTEGER)"
-    cases = " ".join(f"WHEN {cells.filled(feed)} THEN {feed.rank}" for feed in cells.of(pick.columns[0]))
+    cases = " ".join(f"WHEN {cells.holds(feed)} THEN {feed.rank}" for feed in cells.of(pick.columns[0]))
     return f"CASE {cases} END" if cases else "CAST(NULL AS INTEGER)"
 
 
-def _mask(pick: Pick, cells: _Cells) -> str:
+def _mask(pick: Pick, cells: Cells) -> str:
     """Bit j says that field j of the group is filled."""
     return " + ".join(f"CASE WHEN {cells.has_value(c)} THEN {2**j} ELSE 0 END" for j, c in enumerate(pick.columns))
 
@@ -205,12 +173,12 @@ def _recency_of(pick: Pick) -> Recency:
     return pick.recency_type, pick.recency
 
 
-def _recency(recency: Recency, cells: _Cells) -> str:
+def _recency(recency: Recency, cells: Cells) -> str:
     """The first filled one of an entity's recency columns, in the type in which entities are compared."""
     kind, entities = recency
     types = {a.column: a.type for a in cells.entity.columns}
     names = dict(entities).get(cells.entity.entity, ())
-    values = [_not_nan(cast(cells.raw(name), types[name], kind), kind) for name in names]
+    values = [not_nan(cast(cells.raw(name), types[name], kind), kind) for name in names]
     return f"coalesce({', '.join(values)})" if values else f"CAST(NULL AS {kind})"
 
 
@@ -321,23 +289,14 @@ def _rows(columns: CustomerColumns, which: str) -> str:
     """Rows that may give values, each with what its own attributes say: v<i>, in the unified column's type."""
     parts = []
     for n, entity in enumerate(columns.entities):
-        values = "".join(f", {_value(column, entity)} AS v{i}" for i, column in enumerate(columns.columns))
+        values = "".join(f", {value_of(column, entity)} AS v{i}" for i, column in enumerate(columns.columns))
         winners = "" if entity.prefer else " AND m.is_winner"
         parts.append(
             f"SELECT m.ordinal, m.rid, m.{quote(CUSTOMER_ID)}{values}\n"
             f"FROM (SELECT * FROM members AS m WHERE m.entity = $entity_{n}{winners}) AS m {which}\n"
-            f"JOIN {_source(entity)} ON {_key_is(entity)}"
+            f"JOIN {source_of(entity)} ON {key_is(entity)}"
         )
     return "\nUNION ALL\n".join(parts)
-
-
-def _value(column: UnifiedColumn, entity: EntityColumns) -> str:
-    values = []
-    for feed in column.feeds:
-        if feed.entity == entity.entity:
-            own = _column(feed.column)
-            values.append(cast(f"nullif({own}, '')" if is_text(feed.type) else own, feed.type, column.type))
-    return f"coalesce({', '.join(values)})" if values else f"CAST(NULL AS {column.type})"
 
 
 # ---- Customer
@@ -395,36 +354,3 @@ def _lineage_step(columns: CustomerColumns) -> Step:
     )
     reads = ("customer_ids", "customer_sources", "records")
     return Step("customer_lineage", Query(sql), "say which record gave each value", reads, keep=True, view=True)
-
-
-# ---- SQL of one cell
-
-
-def _source(entity: EntityColumns) -> str:
-    return f"{quote(table_of(entity.entity))} AS source"
-
-
-def _key_is(entity: EntityColumns) -> str:
-    return f"{cast(_column(entity.key.column), entity.key.type, 'VARCHAR')} = m.key"
-
-
-def _column(name: str) -> str:
-    return f"source.{quote(name)}"
-
-
-def _filled(value: str, kind: str) -> str:
-    """Whether a value is there; an empty string is none. Never null, so that OR and NOT mean what they say."""
-    return f"(nullif({value}, '') IS NOT NULL)" if is_text(kind) else f"({value} IS NOT NULL)"
-
-
-def _count(conditions: Iterable[str]) -> str:
-    return " + ".join(f"CAST({condition} AS INTEGER)" for condition in conditions) or "0"
-
-
-def _recency_value(attribute: Attribute) -> str:
-    return _not_nan(_column(attribute.column), attribute.type)
-
-
-def _not_nan(value: str, kind: str) -> str:
-    """NaN says nothing about recency; left alone it would be the most recent of all."""
-    return f"nullif({value}, CAST('NaN' AS {kind}))" if kind in ("FLOAT", "DOUBLE") else value
