@@ -200,3 +200,25 @@ def test_degrades_and_lists_what_was_left_out(engine, compare):
 def test_an_equality_is_no_similarity(engine):
     with pytest.raises(ValueError, match="equality"):
         run(engine, criterion("levenshtein", 100), ["a"])
+
+
+@pytest.mark.parametrize("compare", TEXTS)
+@pytest.mark.parametrize("budget", [PLENTY, 150])
+def test_the_order_of_values_changes_nothing(engine, compare, budget):
+    values = names(120, 5)
+    shuffled = random.Random(6).sample(values, len(values))
+    crit = criterion(compare, 75)
+    found, report = run(engine, crit, values, max_pairs=budget, overload="degrade")
+    again, report_again = run(engine, crit, [*shuffled, shuffled[0], None, ""], max_pairs=budget, overload="degrade")
+    assert again == found
+    assert report_again.ignored == report.ignored
+    assert report_again.estimated == report.estimated
+
+
+@pytest.mark.parametrize("compare", TEXTS)
+def test_long_values_and_repeated_characters(engine, compare):
+    rng = random.Random(9)
+    long = ["".join(rng.choices("ab ", k=rng.randint(150, 400))) for _ in range(6)]
+    near = [text[:70] + "x" + text[72:] for text in long]
+    same = ["a" * n for n in (1, 2, 3, 4, 63, 64, 65, 300, 301)] + ["ab" * 40, "ba" * 40]
+    check(engine, criterion(compare, 90), [*long, *near, *same])

@@ -35,8 +35,9 @@ __all__ = ["Ignored", "SimilarityReport", "similar_values"]
 
 BATCH = 1 << 17
 """Result rows that exist as strings at one time."""
-MOST_ROUNDS = 20
-"""Leaving values out changes the estimate, which is taken again; every round leaves out at least one value."""
+LEAST_SHARE = 0.02
+"""Leaving values out changes the estimate, which is taken again. From the second round on, this share of the values goes at
+least, so that it ends."""
 
 Overload = Literal["degrade", "refuse"]
 
@@ -69,13 +70,10 @@ def similar_values(
     join = TextJoin(criterion, ours, theirs)
     ignored: list[Ignored] = []
     estimate = join.candidates
-    for _ in range(MOST_ROUNDS):
-        if join.candidates <= max_pairs:
-            break
+    while join.candidates > max_pairs:
         if overload == "refuse":
             raise overloaded(sentence(criterion), join.candidates, max_pairs, join.worst())
-        out = join.costly(max_pairs)
-        ignored += out
+        ignored += join.costly(max_pairs, least=LEAST_SHARE if ignored else 0.0)
         join = TextJoin(criterion, *_without(ours, theirs, ignored))
     ours, theirs = join.left_texts, join.right_texts
     pairs = _load(engine, makes, ours, ours if theirs is None else theirs, join.run())

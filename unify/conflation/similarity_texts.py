@@ -141,8 +141,8 @@ class TextJoin:
             np.add.at(held, turn.posting, turn.looked_up() / 2)
         return left.astype(np.int64), right.astype(np.int64)
 
-    def costly(self, max_pairs: int) -> list[Ignored]:
-        """The most expensive values whose share of the estimate is what exceeds `max_pairs`; at least one."""
+    def costly(self, max_pairs: int, least: float = 0.0) -> list[Ignored]:
+        """The most expensive values whose share of the estimate is what exceeds `max_pairs`; at least one, and `least`."""
         left, right = self._costs()
         cost = left if self.right is None else np.concatenate([left, right])
         place = np.concatenate([self.left.rows, np.zeros(0, np.int64) if self.right is None else self.right.rows])
@@ -151,7 +151,7 @@ class TextJoin:
         # Leaving out a row saves both halves of its pairs.
         saved = np.cumsum(2 * cost[order])
         excess = self.candidates - max_pairs
-        n = min(int(np.searchsorted(saved, excess)) + 1, len(order))
+        n = min(max(int(np.searchsorted(saved, excess)) + 1, int(least * len(order))), len(order))
         return [self._ignored(int(i), int(cost[i]), len(left)) for i in order[:n]]
 
     def _ignored(self, row: int, cost: int, n_left: int) -> Ignored:
