@@ -19,6 +19,7 @@ from typing import Any
 from ingest.dependents import dependents_of
 from ingest.drift import check, drift
 from ingest.entities import write_entities
+from ingest.lists import load_lists
 from ingest.load import load
 from ingest.report import LoadReport
 from unify.conflation.normalize import Lists

@@ -12,10 +12,11 @@ from typing import Any
 import networkx as nx
 
 from unify.conflation.binding import bind
-from unify.conflation.columns import Pick, UnifiedColumn, unified_columns
+from unify.conflation.columns import unified_columns
 from unify.conflation.identity import resolve
 from unify.conflation.normalize import Lists
 from unify.conflation.pair_check import PairChecker, raw_rows
+from unify.conflation.picks import Pick, UnifiedColumn
 from unify.core.engine import Engine
 from unify.core.errors import QueryError, did_you_mean
 from unify.core.explanations import Explanation, Hop, RecordInfo, RuleCheck, ValueOrigin
