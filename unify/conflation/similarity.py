@@ -36,8 +36,8 @@ __all__ = ["Ignored", "SimilarityReport", "similar_values"]
 BATCH = 1 << 17
 """Result rows that exist as strings at one time."""
 LEAST_SHARE = 0.02
-"""Leaving values out changes the estimate, which is taken again. From the second round on, this share of the values goes at
-least, so that it ends."""
+"""Leaving values out changes the estimate, which is taken again. From the second round on, at least this share of the
+values goes, so that it ends."""
 
 Overload = Literal["degrade", "refuse"]
 

@@ -142,7 +142,7 @@ class TextJoin:
         return left.astype(np.int64), right.astype(np.int64)
 
     def costly(self, max_pairs: int, least: float = 0.0) -> list[Ignored]:
-        """The most expensive values whose share of the estimate is what exceeds `max_pairs`; at least one, and `least`."""
+        """The most expensive values, until the estimate fits `max_pairs`: one or more, and the share `least` of all."""
         left, right = self._costs()
         cost = left if self.right is None else np.concatenate([left, right])
         place = np.concatenate([self.left.rows, np.zeros(0, np.int64) if self.right is None else self.right.rows])
