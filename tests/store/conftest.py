@@ -2,6 +2,8 @@
 
 import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 import crash_harness as harness
 
 from unify.store import Store
+
+MEMORY = Path("/dev/shm")  # noqa: S108
+"""A killed process loses nothing of what it gave to the system, on disk or not: kills may be tested where fsync is free."""
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +28,14 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def acme(template: Path, tmp_path: Path) -> Path:
-    """A fresh instance with generations 1 and 2; 2 is published."""
+def acme(template: Path) -> Iterator[Path]:
+    """A fresh instance with generations 1 and 2; 2 is published. In memory where there is such a place, else on disk."""
+    room = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 200 * 2**20
+    with tempfile.TemporaryDirectory(prefix="unify-test-", dir=MEMORY if room else None) as folder:
+        yield Path(shutil.copytree(template, Path(folder) / "acme"))
+
+
+@pytest.fixture
+def acme_on_disk(template: Path, tmp_path: Path) -> Path:
+    """The same on a real disk."""
     return Path(shutil.copytree(template, tmp_path / "acme"))

@@ -127,8 +127,8 @@ def test_killed_at_random(acme: Path) -> None:
 
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(8))
-def test_killed_at_random_for_long(acme: Path, seed: int) -> None:
-    killed_at_random(acme, times=50, seed=seed)
+def test_killed_at_random_for_long(acme_on_disk: Path, seed: int) -> None:
+    killed_at_random(acme_on_disk, times=50, seed=seed)
 
 
 def test_failpoint_names_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
