@@ -1,7 +1,7 @@
 """similar_values against brute force: no pair missed, none invented, every comparison, every threshold."""
 
 import random
-import sys
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pyarrow as pa
@@ -24,8 +24,9 @@ from unify.core.steps import Query
 from unify.engines.duckdb import DuckDBEngine
 from unify.spec import Criterion
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "oracles"))
-import similarity as oracle
+_spec = spec_from_file_location("oracle_similarity", Path(__file__).parents[1] / "oracles" / "similarity.py")
+oracle = module_from_spec(_spec)
+_spec.loader.exec_module(oracle)
 
 TEXTS = ("levenshtein", "osa", "damerau_levenshtein", "jaro_winkler", "token_sort", "token_set")
 PLENTY = 10**18
@@ -143,10 +144,10 @@ def names(n, seed, typos=2):
     return sorted(out)
 
 
-@pytest.mark.parametrize("precision", [30, 60, 80, 85, 95])
+@pytest.mark.parametrize("precision", [30, 80, 90])
 @pytest.mark.parametrize("compare", TEXTS)
 def test_names_against_brute_force(engine, way, compare, precision):
-    values = names(110, precision)
+    values = names(100, precision)
     found, _ = check(engine, criterion(compare, precision), values[::2], values[1::2])
     own, _ = check(engine, criterion(compare, precision), values)
     assert found, "the case must hold pairs"
