@@ -285,10 +285,10 @@ def test_never_holds_through_other_records_and_names_them(engine: DuckDBEngine) 
 
 
 def test_a_joined_cluster_keeps_the_never_pairs_of_both(engine: DuckDBEngine) -> None:
-    links = [(0, 1, 1, 1.0), (1, 2, 4, 1.0), (0, 3, 4, 1.0)]
-    _, clusters, cuts, _ = run(engine, world_of((0, 0, 1, 1), links, never=frozenset({(0, 2), (1, 3)})))
+    links = [(0, 1, 4, 1.0), (0, 2, 5, 1.0), (1, 3, 7, 1.0)]
+    _, clusters, cuts, _ = run(engine, world_of((0, 1, 1, 2), links, never=frozenset({(1, 2), (0, 3)})))
     assert clusters == {0: 0, 1: 0, 2: 2, 3: 3}
-    assert [c[:2] for c in cuts] == [(0, 3), (1, 2)]
+    assert [c[:2] for c in cuts] == [(0, 2), (1, 3)]
 
 
 def test_a_rule_yields_to_always_and_always_to_a_limit(engine: DuckDBEngine) -> None:
