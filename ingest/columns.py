@@ -92,6 +92,7 @@ def plan_columns(
             if found.warning:
                 warnings.append(f"{where}: {found.warning}")
             fields.append(_inferred(entity, i, name, found, source.decimal))
+    _check_timestamp(entity, fields, warnings, where)
     fields = _only_what_fails(engine, table, fields)
     return [_as_key(f, where) if f.name == entity.key else f for f in fields], warnings
 
@@ -146,6 +147,15 @@ def _only_what_fails(engine: Engine, table: str, fields: list[Field]) -> list[Fi
     row = engine.fetch(Query(f"SELECT {counts} FROM {quote(table)}"))
     clean = {f.index for j, f in enumerate(checked) if not row.column(j)[0].as_py()}
     return [replace(f, problem="") if f.index in clean else f for f in fields]
+
+
+def _check_timestamp(entity: Entity, fields: Sequence[Field], warnings: Sequence[str], where: str) -> None:
+    """The timestamp column says when: a date, a datetime, or an integer (seconds or the like)."""
+    field = next((f for f in fields if f.name == entity.timestamp), None)
+    if field is not None and field.type.kind not in ("date", "datetime", "integer"):
+        near = next((w for w in warnings if repr(field.name) in w), "")
+        hint = near or f"declare it: `columns: {{{field.name}: datetime}}`, with its format if it is unusual"
+        raise SpecError(f"the timestamp {field.name!r} is of type {field.type.name}", where=where, hint=hint)
 
 
 def _as_key(field: Field, where: str) -> Field:

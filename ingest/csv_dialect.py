@@ -70,6 +70,8 @@ def column_names(header: list[str], where: str, warnings: list[str]) -> list[str
     names = []
     for number, raw in enumerate(header, 1):
         name = raw.strip()
+        if "\x00" in name:
+            raise SourceError("a column name holds a NUL character", where=where, hint="export the file again")
         if not name:
             name = f"column{number}"
             warnings.append(f"{where}: column {number} has no name and is called {name}")

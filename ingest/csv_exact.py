@@ -55,6 +55,8 @@ class Exact:
         self._field = re.compile(
             rb"(?:" + quoted + space + rb"(?P<plain>" + plain + rb"))(?P<stop>" + d + rb"|\r\n|\r|\n|\Z)"
         )
+        one = rb"(?:" + quoted.replace(b"?P<quoted>", b"?:") + space + plain + rb")"
+        self._record = re.compile(rb"(?:" + one + d + rb")*+" + one + rb"(?:\r\n|\r|\n)")
         self._escape = re.compile(escape + rb"([\s\S])") if escape else None
         self._mark = dialect.escape.encode()
         self._quote = dialect.quote.encode()
@@ -62,6 +64,9 @@ class Exact:
 
     def record(self, text: bytes, start: int, *, final: bool) -> tuple[int, bool] | None:
         """Where the record ends, its line end included, and whether it is whole; None when more text is needed."""
+        whole = self._record.match(text, start)
+        if whole is not None and (final or whole.end() < len(text) or text[-1:] != b"\r"):
+            return whole.end(), True
         position = start
         while True:
             found = self._field.match(text, position)

@@ -26,6 +26,8 @@ def frame_source(data: object) -> Source:
     reader = _reader(data)
     warnings: list[str] = []
     schema = _without_index(reader.schema)
+    if len(schema) < len(reader.schema):
+        warnings.append(f"{NAME}: the row labels were left out; `reset_index()` makes a column of them")
     columns = column_names(schema.names, NAME, warnings)
     kinds = natives_of(schema, NAME)
     source = Source(

@@ -29,6 +29,8 @@ from unify.core.steps import Query
 SAMPLE_ROWS = 2000
 NEARLY = 0.8
 """Share of values that must fit for a type to be worth a warning."""
+DAY_FIRST = ColumnType("day-first date")
+"""Never inferred; only told apart to advise `dates: day-first`."""
 _LADDER = (BOOLEAN, GUID, INTEGER, DOUBLE, DATE, DATETIME)
 """Tried in this order: narrow before wide."""
 _CODE_WORDS = frozenset({
@@ -73,36 +75,61 @@ def infer(
 
     codes   slots that are never numbers; quoted: slots that are neither numbers nor booleans
     """
-    left: dict[int, list[ColumnType]] = {}
-    sample = f"(SELECT * FROM {quote(table)} LIMIT {SAMPLE_ROWS})"
-    every = {(i, t): _fits(slot(i), t, dates, decimal) for i in columns for t in _ladder(i, codes, quoted)}
-    if not every:
+    if not columns:
         return {}
-    counts = _count(engine, sample, every)
-    for i in columns:
-        filled = counts[i, None]
-        left[i] = [t for t in _ladder(i, codes, quoted) if counts[i, t] >= NEARLY * filled]
+    tests = _tests(columns, codes, quoted, dates, decimal)
+    left = _survivors(_count(engine, f"(SELECT * FROM {quote(table)} LIMIT {SAMPLE_ROWS})", tests))
     found: dict[int, Inferred] = {}
-    best: dict[int, tuple[int, int, ColumnType]] = {}
+    best: dict[int, tuple[int, ColumnType]] = {}
     while left:
-        tests = {(i, ladder[0]): every[i, ladder[0]] for i, ladder in left.items() if ladder}
-        counts = _count(engine, quote(table), tests) if tests else {}
+        counts = _count(
+            engine, quote(table), {(i, ladder[0]): tests[i, ladder[0]] for i, ladder in left.items() if ladder}
+        )
         for i, ladder in list(left.items()):
             filled = counts.get((i, None), 0)
-            if not ladder or not filled:
-                near = best.get(i)
-                reading = Reading(near[2] if near else STRING, dates=dates, decimal=decimal)
-                found[i] = Inferred(STRING, warning=_near_miss(engine, table, i, columns[i], near, reading))
-                del left[i]
+            if ladder and not filled:
+                found[i] = Inferred(STRING)
+            elif not ladder:
+                reading = Reading(best[i][1], dates=dates, decimal=decimal) if i in best else None
+                found[i] = Inferred(STRING, warning=_near_miss(engine, table, i, columns[i], reading))
+            elif ladder[0] == DAY_FIRST and counts[i, DAY_FIRST] == filled:
+                found[i] = Inferred(STRING, warning=_SAY_DAY_FIRST.format(name=columns[i]))
             elif counts[i, ladder[0]] == filled:
                 is_time = ladder[0] in (DATE, DATETIME)
                 found[i] = Inferred(ladder[0], families_of(engine, table, i, dates) if is_time else ())
-                del left[i]
             else:
-                fitting = counts[i, ladder[0]]
-                best[i] = max(best.get(i, (0, filled, ladder[0])), (fitting, filled, ladder[0]), key=lambda b: b[0])
-                ladder.pop(0)
+                fitting = (counts[i, ladder[0]], ladder.pop(0))
+                best[i] = max(best.get(i, fitting), fitting, key=lambda b: b[0])
+                continue
+            del left[i]
     return found
+
+
+_SAY_DAY_FIRST = (
+    "column {name!r}: all values are dates if the day stands first; kept as string. Declare `dates: day-first` for the "
+    "entity, or a format for the column"
+)
+
+
+def _tests(
+    columns: Mapping[int, str], codes: Sequence[int], quoted: Sequence[int], dates: Spelling | None, decimal: str
+) -> dict[tuple[int, ColumnType], str]:
+    """For each column, in the order of trying, what each type asks of its values."""
+    tests: dict[tuple[int, ColumnType], str] = {}
+    for i in columns:
+        tests |= {(i, t): _fits(slot(i), t, dates, decimal) for t in _ladder(i, codes, quoted)}
+        if dates != "day-first":
+            tests[i, DAY_FIRST] = f"{read_families(slot(i), families('day-first', with_time=True))} IS NOT NULL"
+    return tests
+
+
+def _survivors(counts: Mapping[tuple[int, ColumnType | None], int]) -> dict[int, list[ColumnType]]:
+    """Per column the types that the sample does not rule out, in the order of trying."""
+    left: dict[int, list[ColumnType]] = {i: [] for i, wanted in counts if wanted is None}
+    for (i, wanted), fitting in counts.items():
+        if wanted is not None and fitting >= NEARLY * counts[i, None]:
+            left[i].append(wanted)
+    return left
 
 
 def _ladder(i: int, codes: Sequence[int], quoted: Sequence[int]) -> list[ColumnType]:
@@ -129,6 +156,8 @@ def _count(
     engine: Engine, relation: str, tests: Mapping[tuple[int, ColumnType], str]
 ) -> dict[tuple[int, ColumnType | None], int]:
     """How many values each column has (type None), and how many pass each test: one scan."""
+    if not tests:
+        return {}
     keys: list[tuple[int, ColumnType | None]] = [(i, None) for i in dict.fromkeys(i for i, _ in tests)]
     parts = [f"count({slot(i)})" for i, _ in keys]
     for (i, wanted), condition in tests.items():
@@ -159,22 +188,23 @@ def _seen(engine: Engine, relation: str, i: int, chosen: Sequence[Family]) -> tu
     return tuple(f for j, f in enumerate(chosen) if row.column(j)[0].as_py())
 
 
-def _near_miss(
-    engine: Engine, table: str, i: int, name: str, best: tuple[int, int, ColumnType] | None, reading: Reading
-) -> str:
+def _near_miss(engine: Engine, table: str, i: int, name: str, reading: Reading | None) -> str:
     """A warning when most values are of a type and some could not be read as it, even if it were declared.
 
     Values that only inference refuses, such as 007, make the column a code, and there is nothing to warn of.
     """
-    if best is None or best[0] < NEARLY * best[1]:
+    if reading is None or reading.type == DAY_FIRST:
         return ""
-    unread = f"{slot(i)} IS NOT NULL AND {reading.sql(slot(i))} IS NULL"
-    sql = f"SELECT count(*) AS n, min({slot(i)}) AS v FROM {quote(table)} WHERE {unread}"
+    unread = f"{slot(i)} IS NOT NULL AND ({reading.sql(slot(i))}) IS NULL"
+    sql = (
+        f"SELECT count({slot(i)}) AS filled, count_if({unread}) AS n, min({slot(i)}) FILTER ({unread}) AS v FROM "
+        + quote(table)
+    )
     [row] = engine.fetch(Query(sql)).to_pylist()
-    if not row["n"]:
+    filled, odd, wanted = row["filled"], row["n"], reading.type.name
+    if not odd or odd > (1 - NEARLY) * filled:
         return ""
-    wanted, filled = reading.type.name, best[1]
     return (
-        f"column {name!r}: {filled - row['n']:,} of {filled:,} values are of type {wanted}, {row['n']:,} are not, "
+        f"column {name!r}: {filled - odd:,} of {filled:,} values are of type {wanted}, {odd:,} are not, "
         f"e.g. {row['v']!r}; kept as string. Declare `{name}: {wanted}` to quarantine the rows that do not fit"
     )

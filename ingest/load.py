@@ -40,11 +40,12 @@ FilesOrFrame = object
 
 @dataclass(slots=True)
 class _Staged:
-    """A source whose rows lie in `rows` and whose unreadable ones in `unread`."""
+    """A source whose rows lie in `rows` and whose unreadable ones in `unread`; `param` will name its files in SQL."""
 
     source: Source
     rows: str
     unread: str
+    param: str = "files"
     fields: list[Field] = field(default_factory=list)
 
     @property
@@ -52,9 +53,9 @@ class _Staged:
         return self.source.rows + len(self.source.bad)
 
     @property
-    def names(self) -> list[str]:
-        """File names by their place."""
-        return [f.name for f in self.source.files] or ["<frame>"]
+    def files(self) -> tuple[str, list[str]]:
+        """The parameter that holds the file names by their place, and its value."""
+        return self.param, [f.name for f in self.source.files] or ["<frame>"]
 
     @property
     def good(self) -> str:
@@ -170,10 +171,10 @@ class _Tables:
         return f"SELECT {head}, {values}{extra} FROM {quote(staged.rows)} WHERE {staged.good}"
 
     def _unread(self, staged: _Staged) -> Query | None:
-        return corrupt_of_unread(staged.unread, staged.names) if staged.source.bad else None
+        return corrupt_of_unread(staged.unread, staged.files) if staged.source.bad else None
 
     def _values(self, staged: _Staged) -> Query | None:
-        return corrupt_of_values(staged.rows, staged.fields, staged.names)
+        return corrupt_of_values(staged.rows, staged.fields, staged.files)
 
     def replay(self, folders: IncrementalFiles, base: Path) -> None:
         """Apply the upserts and deletes of incremental folders: from here on the rows are the current ones."""
@@ -221,6 +222,7 @@ class _Tables:
         types = {f.name: f.type for f in self.staged.fields if f.name in source.columns}
         table = f"{self.table}_deletes"
         staged = _stage(self.engine, table, f"{self.name} (deletes)", slim, source, types)
+        staged.param = "delete_files"
         self._with_hours(staged, table, hour, folders.hours)
         self.corrupt += [self._unread(staged), self._values(staged)]
         self.rows_in += staged.count
@@ -252,12 +254,12 @@ class _Tables:
             self.engine.build(Step(yielding, Query(sql, keep.params), why, (self.staged.rows,)))
             self.corrupt.append(
                 corrupt_of_duplicates(
-                    self.staged.rows, yielding, self.staged.fields, self.entity.key, self.staged.names
+                    self.staged.rows, yielding, self.staged.fields, self.entity.key, self.staged.files
                 )
             )
             self.scratch.append(yielding)
             stays = (
-                f"NOT EXISTS (FROM {quote(yielding)} l WHERE l.{FILE} = t.{quote(self.file)} "
+                f"NOT EXISTS (SELECT 1 FROM {quote(yielding)} l WHERE l.{FILE} = t.{quote(self.file)} "
                 f"AND l.{LINE} = t.{quote(self.line)})"
             )
         names = ", ".join(f"t.{quote(n)}" for n in self.columns)
@@ -274,11 +276,10 @@ class _Tables:
         return self._report(kept, rows - passed, reasons, passed - kept, time.perf_counter() - started)
 
     def _quarantine(self) -> dict[str, int]:
-        parts = [q for q in self.corrupt if q is not None] or [corrupt_of_unread(self.staged.unread, self.staged.names)]
-        renamed = [_prefixed(q, f"q{i}_") for i, q in enumerate(parts)]
-        params = {k: v for q in renamed for k, v in q.params.items()}
+        parts = [q for q in self.corrupt if q is not None] or [corrupt_of_unread(self.staged.unread, self.staged.files)]
+        params = {k: v for q in parts for k, v in q.params.items()}
         corrupt = corrupt_table_of(self.name)
-        sql = " UNION ALL ".join(f"({q.sql})" for q in renamed)
+        sql = " UNION ALL ".join(f"({q.sql})" for q in parts)
         self.engine.build(
             Step(
                 corrupt,
@@ -318,10 +319,3 @@ class _Tables:
             rows_replaced=done.superseded + done.deleted if done else 0,
             rows_of_deletes=self.deletes_taken,
         )
-
-
-def _prefixed(query: Query, prefix: str) -> Query:
-    """The query with its one parameter `$files` renamed, so that several can stand in one statement."""
-    if "files" not in query.params:
-        return query
-    return Query(query.sql.replace("$files", f"${prefix}files"), {f"{prefix}files": query.params["files"]})
