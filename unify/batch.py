@@ -19,6 +19,7 @@ from typing import Any
 from ingest.dependents import dependents_of
 from ingest.drift import check, drift
 from ingest.entities import write_entities
+from ingest.labels import check_labels
 from ingest.lists import load_lists
 from ingest.load import load
 from ingest.report import LoadReport
@@ -153,7 +154,7 @@ class _Run:
             self.progress("ingest", name)
             report = load(engine, name, entity, self.job.frames.get(name), base=self.job.base)
             loaded.append(report)
-            warnings = list(report.warnings)
+            warnings = [*report.warnings, *check_labels(name, entity, [c.name for c in report.columns])]
             if name in known:
                 now = [{"name": c.name, "type": c.type} for c in report.columns]
                 warnings += check(name, entity, drift(known[name], now), dependents_of(self.job.project, name))

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from ingest.profile import EntityProfile
+    from unify.conflation.export import Exported
     from unify.core.explanations import Explanation
 
 ProjectLike = Project | Mapping[str, Any] | str | Path
@@ -126,15 +127,20 @@ class Instance:
 
     def engine(self) -> DuckDBEngine:
         """A read-only engine on the published generation; moves to a newer one between two calls."""
-        published = self.store.published()
-        if published is None:
-            raise StoreError("nothing has been published yet", where=str(self.path), hint="`unify run PROJECT.yaml`")
+        published = self.published()
         if self._engine is None or published.number != self._open_number:
             self.close()
             self._pin = self.store.pin(published)
             self._engine = DuckDBEngine.reading(published.path)
             self._open_number = published.number
         return self._engine
+
+    def published(self) -> Generation:
+        """The published generation; StoreError when there is none."""
+        published = self.store.published()
+        if published is None:
+            raise StoreError("nothing has been published yet", where=str(self.path), hint="`unify run PROJECT.yaml`")
+        return published
 
     def sql(self, query: str, params: Mapping[str, Any] | None = None) -> Answer:
         """One SELECT over the tables of docs/tables.md; values are bound as `$name`. QueryError for anything else."""
@@ -193,6 +199,41 @@ class Instance:
         explainer = Explainer(engine, project, lists_of(engine, project))
         return explainer.customer(record) if other is None else explainer.pair(record, other)
 
+    def export(
+        self,
+        what: str,
+        path: str | Path,
+        *,
+        format: str | None = None,  # noqa: A002 - the word users know
+        neutralise: bool = True,
+        overwrite: bool = False,
+    ) -> "Exported":
+        """Write a table, or the answer to a SELECT, to a CSV, Parquet, JSON or JSON lines file.
+
+        `neutralise`: cells that a spreadsheet would run as a formula get an apostrophe (CSV only).
+        Raises QueryError for an unknown table, SpecError for an unknown format, StoreError when the file exists.
+        """
+        from unify.conflation.export import export
+
+        generation = self.published()
+        known = self.tables()
+        chosen: str | Query = what
+        if what not in known and table_of(what) in known:
+            chosen = table_of(what)
+        elif what not in known and " " in what.strip():
+            self.engine().question(f"EXPLAIN {what}", {})  # only a SELECT may be written out
+            chosen = Query(what)
+        with self.store.pin(generation), DuckDBEngine.reading(generation.path, sealed=False) as engine:
+            return export(engine, chosen, Path(path), format, neutralise=neutralise, overwrite=overwrite)  # type: ignore[arg-type]
+
+    def suggest_labels(self, entity: str) -> dict[str, Any]:
+        """Semantic labels that the columns of an entity seem to have; they apply once you write them under `labels:`."""
+        from ingest.labels import suggest_labels
+
+        if entity not in self.entities():
+            raise QueryError(f"there is no entity {entity!r}", hint=did_you_mean(entity, self.entities()))
+        return dict(suggest_labels(self.engine(), table_of(entity)))
+
     def status(self) -> Status:
         """What is published, who writes, how the last run ended."""
         runs = self.store.runs(1)
@@ -209,12 +250,7 @@ class Instance:
     def report(self, run: int | None = None) -> RunReport:
         """The report of a run; default: the one that made the published generation."""
         if run is None:
-            published = self.store.published()
-            if published is None:
-                raise StoreError(
-                    "nothing has been published yet", where=str(self.path), hint="`unify run PROJECT.yaml`"
-                )
-            run = published.number
+            run = self.published().number
         found = self.store.run(run)
         if found.report is None:
             why = f": {found.error['message']}" if found.error else ""

@@ -55,14 +55,15 @@ class DuckDBEngine:
         _open.add(self)
 
     @classmethod
-    def reading(cls, path: Path) -> Self:
+    def reading(cls, path: Path, *, sealed: bool = True) -> Self:
         """An engine on a published generation. The file is attached read-only to a database in memory, so engines with
-        any settings share it; files other than it are out of reach, and settings are locked."""
+        any settings share it. `sealed`: files other than it are out of reach, and settings are locked."""
         engine = cls()
         engine.attach(path, GENERATION)
         engine.connection.execute(f"USE {GENERATION}")
-        engine.connection.execute("SET enable_external_access = false")
-        engine.connection.execute("SET lock_configuration = true")
+        if sealed:
+            engine.connection.execute("SET enable_external_access = false")
+            engine.connection.execute("SET lock_configuration = true")
         return engine
 
     def question(self, sql: str, params: dict[str, Any]) -> pa.Table:
