@@ -314,3 +314,24 @@ def test_scratch_goes_when_it_is_used_up() -> None:
         run(engine, project(dedupe={"crm.Contacts": {"prefer": {"Name": "most filled"}}}))
         left = rows_of(engine, "SELECT table_name FROM duckdb_tables() WHERE temporary")
     assert [row["table_name"] for row in left] == ["previous_ids"]
+
+
+@pytest.mark.parametrize("by", ["most filled", "most recent by ChangedOn", "least recent by ChangedOn"])
+def test_ties_inside_a_group_go_to_the_larger_key(by: str) -> None:
+    same = dt.date(2020, 1, 1)
+    rows = [person(i, "crm.Contacts", 0, winner=0, Name=f"n{i}", ChangedOn=same) for i in range(3)]
+    assert customer(rows, project(dedupe={"crm.Contacts": {"prefer": {"Name": by}}}))["Name"] == "n2"
+
+
+@pytest.mark.parametrize("by", ["most recent by Points", "least recent by Points"])
+def test_a_row_without_recency_loses_inside_a_group(by: str) -> None:
+    points = [None, 5.0, float("nan")]
+    rows = [person(i, "loyalty.Members", 0, winner=0, Phone=f"p{i}", Points=p) for i, p in enumerate(points)]
+    assert customer(rows, project(dedupe={"loyalty.Members": {"prefer": {"Phone": by}}}))["Phone"] == "p1"
+
+
+@pytest.mark.parametrize("by", ["most recent by Points", "least recent by Points", "most filled"])
+def test_ties_between_records_go_to_the_order(by: str) -> None:
+    rows = [person(i, e, 0, Name=None, City=f"c{i}", Points=1) for i, e in enumerate(["crm.Contacts", "web.Users"])]
+    assert customer(rows, project({"City": {"by": by}}))["City"] == "c0"
+    assert customer(rows, project({"City": {"by": by, "order": ["web.Users"]}}))["City"] == "c1"
