@@ -14,8 +14,8 @@ import crash_harness as harness
 
 from unify.store import Store
 
-MEMORY = Path("/dev/shm")  # noqa: S108
-"""A killed process loses nothing of what it gave to the system, on disk or not: kills may be tested where fsync is free."""
+MEMORY = Path("/dev/shm")
+"""What a process gave to the system outlives its kill, on disk or not: kills are tested where fsync is free."""
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +29,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def acme(template: Path) -> Iterator[Path]:
-    """A fresh instance with generations 1 and 2; 2 is published. In memory where there is such a place, else on disk."""
+    """A fresh instance with generations 1 and 2; 2 is published. In memory where there is room, else on disk."""
     room = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 200 * 2**20
     with tempfile.TemporaryDirectory(prefix="unify-test-", dir=MEMORY if room else None) as folder:
         yield Path(shutil.copytree(template, Path(folder) / "acme"))
