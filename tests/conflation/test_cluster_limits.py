@@ -157,10 +157,10 @@ def worlds(draw: st.DrawFn) -> Any:
     return world
 
 
-slow_is_fine = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+slow_is_fine = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-@settings(slow_is_fine, max_examples=120)
+@settings(slow_is_fine, max_examples=80)
 @given(worlds(), st.randoms(use_true_random=False))
 def test_like_the_greedy_over_all_pairs(engine: DuckDBEngine, world: Any, shuffle: Random) -> None:
     group, clusters, cuts, _ = run(engine, world, shuffle)

@@ -101,7 +101,7 @@ def regroupings(draw: st.DrawFn) -> list[list[Cluster]]:
     return runs
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(runs=regroupings())
 def test_any_history_is_as_the_contract_says(runs: list[list[Cluster]]) -> None:
     ledger = oracle.Ledger()
