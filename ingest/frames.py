@@ -63,7 +63,7 @@ def _reader(data: object) -> pa.RecordBatchReader:
         return pa.Table.from_batches([data]).to_reader()
     if not hasattr(data, "__arrow_c_stream__"):
         hint = "pass an Arrow table or reader, a pandas or polars frame, a DuckDB relation or a list of dicts"
-        raise SourceError(f"a {type(data).__name__} is not a table", where=NAME, hint=hint)
+        raise SourceError(f"{type(data).__name__} is not a table", where=NAME, hint=hint)
     try:
         return pa.RecordBatchReader.from_stream(data)
     except (pa.ArrowException, TypeError) as error:

@@ -98,7 +98,8 @@ def test_java_patterns(java, strptime):
 
 @pytest.mark.parametrize(
     ("pattern", "message"),
-    [("dd.MM.jjjj", "unknown 'jjjj'"), ("dd.MM", "is not a date"), ("HH:mm", "is not a date"), ("dd.MM.yyyy'x", "not closed"),  # noqa: E501
+    [("dd.MM.jjjj", "unknown 'jjjj'"), ("dd.MM", "is not a date"), ("HH:mm", "is not a date"),
+     ("dd.MM.yyyy'x", "not closed"),
      ("%d.%m.%Q", "unknown '%Q'"), ("%d.%m", "is not a date"), ("%d.%m.%Y%", "unknown '%'")],
 )  # fmt: skip
 def test_wrong_patterns(pattern, message):
