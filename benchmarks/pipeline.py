@@ -2,8 +2,8 @@
 
     python -m benchmarks pipeline --records 1000000 --json
 
-The job runs in a process of its own, so that `peak_mib` is the job's and not the generator's. `napkin` holds a prediction
-made before measuring, in seconds per million records on two cores, and the ratio of what was measured to it.
+The job runs in a process of its own, so that `peak_mib` is the job's and not the generator's. `napkin` holds a
+prediction made before measuring, in seconds per million records on two cores, and the ratio of what was measured to it.
 """
 
 import json

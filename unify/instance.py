@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from unify.answers import Answer
 from unify.batch import Job, run_job
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from ingest.profile import EntityProfile
-    from unify.conflation.export import Exported
+    from unify.conflation.export import Exported, Format
     from unify.core.explanations import Explanation
 
 ProjectLike = Project | Mapping[str, Any] | str | Path
@@ -224,10 +224,11 @@ class Instance:
             self.engine().question(f"EXPLAIN {what}", {})  # only a SELECT may be written out
             chosen = Query(what)
         with self.store.pin(generation), DuckDBEngine.reading(generation.path, sealed=False) as engine:
-            return export(engine, chosen, Path(path), format, neutralise=neutralise, overwrite=overwrite)  # type: ignore[arg-type]
+            kind = cast("Format | None", format)
+            return export(engine, chosen, Path(path), kind, neutralise=neutralise, overwrite=overwrite)
 
     def suggest_labels(self, entity: str) -> dict[str, Any]:
-        """Semantic labels that the columns of an entity seem to have; they apply once you write them under `labels:`."""
+        """Semantic labels that an entity's columns seem to have; they apply once you write them under `labels:`."""
         from ingest.labels import suggest_labels
 
         if entity not in self.entities():

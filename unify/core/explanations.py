@@ -14,8 +14,6 @@ from typing import Any, Literal
 
 from unify.core.reports import Report
 
-# ruff: noqa: RUF012 - pydantic copies defaults
-
 
 class RecordInfo(Report):
     """One record. `record` is `source.Entity:key`."""

@@ -9,7 +9,8 @@ from unify.spec.base import EntityName, Noun, Strings
 from unify.spec.preference import Preference, SpokenPreference
 
 NormalizerKind = Literal[
-    "numerals", "symbols", "lower", "phone", "name", "address", "organization", "ascii", "whitespace", "alias", "bypass",
+    "numerals", "symbols", "lower", "phone", "name", "address", "organization", "ascii", "whitespace",
+    "alias", "bypass",
 ]  # fmt: skip
 ComparisonKind = Literal[
     "exact", "levenshtein", "osa", "damerau_levenshtein", "jaro_winkler", "token_sort", "token_set",
@@ -180,7 +181,7 @@ class DedupeSpec(Noun):
     winner: SpokenPreference = Preference(kind="most filled")
     prefer: dict[str, SpokenPreference] = {}
     default_rule: bool = True
-    """Without rules of its own: rows equal in all columns that the entity's match rules use are one (reference §3.4)."""
+    """Without rules: rows equal in all columns that the entity's match rules use are one (reference §3.4)."""
 
 
 def _short_dedupe(value: Any) -> Any:

@@ -21,7 +21,7 @@ class Resolution(Noun):
 
     from     the attributes that feed it, as `source.Entity.Column`, in order of importance; default: every column of
              that name, ranked by the conflation order
-    group    output columns that are taken from one record together (an address), each with its own `from` or alike named
+    group    output columns that are taken from one record together (an address), each with a `from` or alike named
     by       importance (default), most filled, most recent by X, least recent by X
     order    entities in order of importance, when it differs from the conflation order
     """
