@@ -54,6 +54,7 @@ class Reader:
     def __init__(self, store: "Store", config: Mapping[str, Any] | None = None) -> None:
         self._store, self._config = store, dict(config or {})
         self._lock = threading.Lock()
+        self._moving = threading.Lock()
         self._stamp: Stamp | None = None
         self._now: _Opened | None = self._open_published()
 
@@ -71,10 +72,15 @@ class Reader:
         """
         asked, stamp = time.time_ns(), self._store.stamp()
         with self._lock:
-            here = self._require().generation.number
+            self._require()
             if stamp == self._stamp:
                 return False
+        with self._moving:  # one thread at a time, or a slow one would put an older generation back
+            return self._move(stamp, asked)
+
+    def _move(self, stamp: "Stamp", asked: int) -> bool:
         published = self._store.published()
+        here = self.generation.number
         if published is None or published.number == here:
             self._remember(stamp, asked)
             return False
