@@ -52,6 +52,11 @@ def orphan(note: str, activity: Ref) -> Case:
 NO_ADDRESS: dict[str, Any] = {"Street": None, "City": None, "State": None, "PostCode": None}
 
 
+def only(*evidence: str) -> dict[str, Any]:
+    """Changes that leave a record with these of EMail, Telephone, DateOfBirth, and without address."""
+    return dict.fromkeys({"EMail", "Telephone", "DateOfBirth"} - set(evidence)) | NO_ADDRESS
+
+
 def named(person: Person, first: str | None = None, last: str | None = None, full: str | None = None) -> dict[str, Any]:
     """The three name columns, with parts exchanged."""
     first, last = first or person.first, last or person.last

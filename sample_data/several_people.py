@@ -51,13 +51,15 @@ def placeholder_email(w: World) -> list[Case]:
 
 
 def placeholder_phone(w: World) -> list[Case]:
-    """000-000-0000 typed where a phone number was required."""
+    """000-000-0000 or 999-999-9999 typed where a phone number was required."""
     cases = []
-    for first in ("Amber", "Simon", "Nora"):
+    for first, typed in (("Amber", "000-000-0000"), ("Simon", "999-999-9999"), ("Nora", "999-999-9999")):
         namesakes = [w.person(first, "Hallowell") for _ in range(3)]
-        cases.append(apart(f"three strangers called {first} Hallowell", *(
-            (w.add((CRM, LOYALTY, WEB)[i], p, Telephone="000-000-0000"),) for i, p in enumerate(namesakes)
-        )))  # fmt: skip
+        refs = [
+            w.add(entity, p, Telephone=typed, DateOfBirth=None)
+            for entity, p in zip((CRM, LOYALTY, WEB), namesakes, strict=True)
+        ]
+        cases.append(apart(f"three strangers called {first} Hallowell", *((ref,) for ref in refs)))
     p = w.person()
     a = w.add(CRM, p, Telephone="000-000-0000")
     b = w.add(LOYALTY, p, EMail=None, Telephone="000-000-0000", **NO_ADDRESS)
@@ -97,13 +99,17 @@ def twins(w: World) -> list[Case]:
 
 
 def father_and_son(w: World) -> list[Case]:
-    """Father and son with one name."""
+    """Father and son with one name; the son uses his father's mailbox."""
     cases = []
     for i, first in enumerate(("Harold", "Conrad", "Lionel")):
         father, son = family(w, (first, first), (date(1948 + i, 2, 11), date(1979 + i, 8, 30)))
-        pair = [p.but(email=father.email) for p in (father, son)]
-        groups = tuple((w.add(CRM, p), w.add(LOYALTY, p)) for p in pair)
-        cases += [apart("one name, mailbox and address, two birth dates", *groups), household("one roof", *groups)]
+        shared = father.email
+        groups = (
+            (w.add(CRM, father), w.add(LOYALTY, father)),
+            (w.add(CRM, son, EMail=None), w.add(LOYALTY, son, EMail=shared)),
+        )
+        note = "the e-mail would lead the son's card to the father; two birth dates say no, so the phone may say yes"
+        cases += [apart(note, *groups), household("one roof", *groups)]
     return cases
 
 
