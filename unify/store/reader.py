@@ -12,7 +12,6 @@ from unify.core.errors import StoreError
 from unify.store.files import Pin
 from unify.store.nouns import Generation
 from unify.store.opening import connect, use
-from unify.store.trouble import trouble
 
 if TYPE_CHECKING:
     import duckdb
@@ -140,33 +139,9 @@ class Reader:
             self._stamp = stamp if settled else None
 
     def _open_published(self) -> _Opened:
-        """The published generation, opened and pinned. Replaced and swept before the pin held: again."""
-        while True:
-            published = self._store.published()
-            if published is None:
-                raise StoreError(
-                    "nothing has been published yet", where=str(self._store.path), hint="run `unify run PROJECT.yaml`"
-                )
-            with trouble(published.path, "open the generation"):
-                try:
-                    pin = Pin(published.path)
-                except FileNotFoundError as error:
-                    if self._still_published(published):
-                        raise self._gone(published) from error
-                    continue
-            try:
-                return _Opened(published, connect(published.path, self._config), pin)
-            except BaseException:
-                pin.close()
-                raise
-
-    def _still_published(self, generation: Generation) -> bool:
-        again = self._store.published()
-        return again is not None and again.number == generation.number
-
-    def _gone(self, generation: Generation) -> StoreError:
-        others = ", ".join(str(g.number) for g in self._store.generations() if g.number != generation.number)
-        hint = f"`unify rollback` to one of {others}, or run again" if others else "run again"
-        return StoreError(
-            f"the file of generation {generation.number} is missing", where=str(generation.path), hint=hint
-        )
+        published, pin = self._store.pin_published()
+        try:
+            return _Opened(published, connect(published.path, self._config), pin)
+        except BaseException:
+            pin.close()
+            raise

@@ -155,6 +155,34 @@ class Store:
                 hint=f"kept are {known or 'none'}; ask for the published one again",
             ) from error
 
+    def pin_published(self) -> tuple[Generation, Pin]:
+        """The published generation, pinned; close the pin when done.
+
+        A writer may replace it and remove its file before the pin holds: then the catalog is asked again.
+        Raises StoreError when nothing is published or the file is missing.
+        """
+        while True:
+            published = self.published()
+            if published is None:
+                raise StoreError(
+                    "nothing has been published yet", where=str(self.path), hint="run `unify run PROJECT.yaml`"
+                )
+            with trouble(published.path, "open the generation"):
+                try:
+                    return published, Pin(published.path)
+                except FileNotFoundError as error:
+                    if self._still_published(published):
+                        raise self._missing(published) from error
+
+    def _still_published(self, wanted: Generation) -> bool:
+        again = self.published()
+        return again is not None and again.number == wanted.number
+
+    def _missing(self, wanted: Generation) -> StoreError:
+        others = ", ".join(str(g.number) for g in self.generations() if g.number != wanted.number)
+        hint = f"`unify rollback` to one of {others}, or run again" if others else "run again"
+        return StoreError(f"the file of generation {wanted.number} is missing", where=str(wanted.path), hint=hint)
+
     def stamp(self) -> Stamp:
         """Changes when the catalog does: the cheap question before the exact one."""
         return self._catalog.stamp()
