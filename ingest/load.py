@@ -1,9 +1,9 @@
 """One entity: from files or a frame to its table and its corrupt table, every row accounted for.
 
-files, frame ──read──▶ <T>_rows      every readable row, numbered, as it was written     (scratch)
-                       <T>_unread    rows that no reader can read                        (scratch)
+files, frame ──read──▶ <T>#rows      every readable row, numbered, as it was written     (scratch)
+                       <T>#unread    rows that no reader can read                        (scratch)
               types, declared and inferred, over all values
-              ──▶ typed rows ──[replay of upserts and deletes]──▶ ──[filters]──▶ ──[duplicates: <T>_losers]──▶
+              ──▶ typed rows ──[replay of upserts and deletes]──▶ ──[filters]──▶ ──[duplicates: <T>#losers]──▶
                        <T>           accepted rows, typed, key unique and not null       (kept)
                        <T>_corrupt   the others, with file, line, column and reason      (kept)
 """
@@ -34,6 +34,7 @@ from unify.core.names import corrupt_table_of, quote, table_of
 from unify.core.steps import Query, Step
 from unify.spec import Entity
 
+# Scratch tables have a # in their names, which no entity's table can have.
 FilesOrFrame = object
 """None: the entity's own files. A list of paths: these files. Anything else: a frame, see frames.py."""
 
@@ -119,7 +120,7 @@ def _stage(
     """Read everything into scratch tables and decide the columns' types."""
     where = f"{name}: {source.files[0].name}" if source.files else name
     check_names(entity, source.columns, where)
-    staged = _Staged(source, f"{table}_rows", f"{table}_unread")
+    staged = _Staged(source, f"{table}#rows", f"{table}#unread")
     try:
         engine.load(staged.rows, source.reader())
     except Exception:
@@ -181,22 +182,22 @@ class _Tables:
         if self.entity.incremental is None:
             raise ValueError("the entity is not incremental")
         hours, hour = folders.hours, _free("#hour", self.columns)
-        self._with_hours(self.staged, f"{self.table}_typed", hour, hours)
+        self._with_hours(self.staged, f"{self.table}#typed", hour, hours)
         deletes_table = None
         if folders.deletes:
             deletes_table = self._stage_deletes(folders, base, hour)
         done = replay(
             self.engine,
-            rows=f"{self.table}_typed",
+            rows=f"{self.table}#typed",
             deletes=deletes_table,
-            makes=f"{self.table}_current",
+            makes=f"{self.table}#current",
             key=self.entity.key,
             updated=self.entity.incremental.updated,
             hour=hour,
         )
         self.replayed = done.run(self.engine)
-        self.typed = quote(f"{self.table}_current")
-        self.scratch += [*(step.makes for step in done.steps), f"{self.table}_typed"]
+        self.typed = quote(f"{self.table}#current")
+        self.scratch += [*(step.makes for step in done.steps), f"{self.table}#typed"]
         if folders.waiting:
             hint = ", ".join(f"{h:%Y-%m-%d %H}:00" for h in folders.waiting)
             self.warnings.append(f"{self.name}: hours that are not over were left for a later run: {hint}")
@@ -220,7 +221,7 @@ class _Tables:
             }
         )
         types = {f.name: f.type for f in self.staged.fields if f.name in source.columns}
-        table = f"{self.table}_deletes"
+        table = f"{self.table}#deletes"
         staged = _stage(self.engine, table, f"{self.name} (deletes)", slim, source, types)
         staged.param = "delete_files"
         self._with_hours(staged, table, hour, folders.hours)
@@ -246,7 +247,7 @@ class _Tables:
             )
         )
         rows, passed, distinct = (int(counts.column(i)[0].as_py() or 0) for i in range(3))
-        yielding = f"{self.table}_losers"
+        yielding = f"{self.table}#losers"
         stays = "true"
         if distinct < passed:
             sql = losers(passing, self.entity.key, self.columns, self.entity.duplicates, file=self.file, line=self.line)

@@ -60,6 +60,9 @@ def numbered(
     head = [pa.array(np.full(rows, number, np.int32)), pa.array(np.arange(done + 1, done + rows + 1, dtype=np.int64))]
     try:
         values = [as_staged(array, kind) for array, kind in zip(arrays, kinds, strict=True)]
+        for value in values:
+            if pa.types.is_string(value.type):
+                value.validate(full=True)  # text that is no UTF-8, which some writers do not check
     except pa.ArrowInvalid as error:
         raise SourceError(f"a value does not fit its column: {error}", where=where, hint="declare the column") from None
     return pa.RecordBatch.from_arrays([*head, *values], schema=schema)

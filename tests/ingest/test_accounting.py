@@ -158,6 +158,15 @@ def test_the_table_of_entities(engine, tmp_path):
     ]
 
 
+def test_entities_whose_names_look_like_scratch_tables(engine, tmp_path):
+    (tmp_path / "a.csv").write_text("id\n1\n")
+    (tmp_path / "b.csv").write_text("id\n1\n2\n")
+    load(engine, "s.T_rows", Entity(files="b.csv", key="id"), base=tmp_path)
+    load(engine, "s.T", Entity(files="a.csv", key="id"), base=tmp_path)
+    assert kept(engine) == [(1,)]
+    assert engine.fetch(Query("SELECT count(*) FROM s_T_rows")).column(0)[0].as_py() == 2
+
+
 def test_names_that_could_collide_with_ours(engine, tmp_path):
     (tmp_path / "a.csv").write_text(
         'line,#file,#line,c0,file_no,"$files","it\'s ""q"""\n1,a,b,c,d,e,f\n1,a,b,c,d,e,g\nx\n'

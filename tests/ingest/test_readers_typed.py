@@ -170,6 +170,12 @@ def test_parquet_files_may_differ_where_nothing_is_lost(engine, tmp_path):
     assert dict(report.reasons) == {"not a double": 1}
 
 
+def test_text_that_is_no_utf8_is_refused(engine, tmp_path):
+    text = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(b"\0\0\0\0\2\0\0\0"), pa.py_buffer(b"\xff\xfe")])
+    with pytest.raises(SourceError, match="UTF8"):
+        load(engine, "s.T", parquet(tmp_path, pa.table({"id": [1], "t": text})), base=tmp_path)
+
+
 def test_mixed_formats_are_refused(engine, tmp_path):
     (tmp_path / "a.csv").write_text("id\n1\n")
     pq.write_table(pa.table({"id": [1]}), tmp_path / "a.parquet")
