@@ -153,7 +153,7 @@ def _addresses(draws: Draws, n: int) -> Address:
 def _emails(draws: Draws, first: Ints, last: Ints, born: Ints) -> pa.Array:
     """Made from the name, as people do, so that namesakes can ask for the same one.
 
-    Three in ten have no number in it; the others have the year of birth or a number below 10,000.
+    15 % have no number in it, 20 % the year of birth, the others a number below 10,000.
     """
     n = len(first)
     given, family = pc.utf8_lower(_FIRST.take(pa.array(first))), pc.utf8_lower(_LAST.take(pa.array(last)))
@@ -163,7 +163,7 @@ def _emails(draws: Draws, first: Ints, last: Ints, born: Ints) -> pa.Array:
     year = digits(1970 + np.floor_divide(born, 365.2425), 4)
     number = pa.array(draws.below(10_000, n)).cast(pa.string())
     u = draws.random(n)
-    tail = pc.choose(pa.array(np.where(u < 0.3, 0, np.where(u < 0.5, 1, 2))), pa.scalar(""), year, number)
+    tail = pc.choose(pa.array(np.where(u < 0.15, 0, np.where(u < 0.35, 1, 2))), pa.scalar(""), year, number)
     return join(local, tail, "@", HOSTS.take(pa.array(np.searchsorted(HOST_SHARES[:-1], draws.random(n)))))
 
 

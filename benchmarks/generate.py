@@ -27,7 +27,7 @@ from benchmarks.project import project
 
 __all__ = ["DATA", "Customers", "customers", "project"]
 
-VERSION = 1
+VERSION = 2
 """Raise when the data changes: the cache folder's name has it."""
 SOURCES = ("crm", "loyalty", "web")
 KEY_COLUMNS = {"crm": "ContactId", "loyalty": "LoyaltyId", "web": "UserId"}
