@@ -75,7 +75,7 @@ class Exact:
                 half_escape = self._escape is not None and text.endswith(self._mark)
                 if (is_open or half_escape) and not final and len(text) - start <= MAX_OPEN:
                     return None
-                return self._line_after(text, start), False
+                return self._broken(text, start, final=final)
             stop, position = found["stop"], found.end()
             if stop == self._delimiter:
                 continue
@@ -83,9 +83,12 @@ class Exact:
                 return None
             return position, True
 
-    def _line_after(self, text: bytes, start: int) -> int:
+    def _broken(self, text: bytes, start: int, *, final: bool) -> tuple[int, bool] | None:
+        """A broken record ends with its line; None when the end of the line is not there yet."""
         found = _LINE_END.search(text, start)
-        return found.end() if found else len(text)
+        end = found.end() if found else len(text)
+        is_cut = found is None or (end == len(text) and text.endswith(b"\r"))
+        return None if is_cut and not final else (end, False)
 
     def width(self, record: bytes) -> int:
         """Number of fields."""

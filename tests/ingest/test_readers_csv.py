@@ -87,12 +87,33 @@ tame = st.lists(
 )
 
 
+broken = st.lists(
+    st.sampled_from(
+        [
+            "a,b\n",
+            '"a","b"\n',
+            '"x\ny",b\r\n',
+            'a"b,c\n',
+            '"a,b\n',
+            '"a"x,b\n',
+            "\n",
+            "a\n",
+            '"a""",b\n',
+            ",\r",
+            'a,"\n',
+        ]
+    ),
+    max_size=15,
+).map("".join)
+
+
 @settings(max_examples=400, deadline=None)
-@given(messy | tame, st.lists(st.integers(1, 60), max_size=5), st.integers(1, 3))
+@given(messy | tame | broken, st.lists(st.integers(1, 60), max_size=5), st.integers(1, 3))
 @example('1,"abc\n2,def\n3,"gh"\n', [], 2)
 @example('"a""b",1\r\n"x\r\ny",2\r\n', [7], 2)
 @example('a,b\r\n\r\n\n,\n""', [4], 2)
 @example("\ufeffa,b\n", [], 2)
+@example('a,b\n"a"x,b\nc,d\n', [8], 2)
 def test_records_are_those_of_pythons_csv_module(text, cuts, width):
     expected_rows, expected_bad = oracle.read(text, width)
     found, bad = split(text, width, Dialect(), cuts)
@@ -358,3 +379,15 @@ def test_real_files_load_without_loss(engine, file, key):
     got = [c.to_pylist() for c in engine.fetch(Query(f"SELECT {wanted} FROM s_T")).columns]
     want = sorted(tuple(v or None for v in (row[names.index(t)] for t in [key, *texts])) for _, row in expected)
     assert sorted(tuple(str(v) if v is not None else None for v in r) for r in zip(*got, strict=True)) == want
+
+
+@pytest.mark.soak
+def test_a_hundred_thousand_random_texts():
+    rng = random.Random(20240517)
+    lines = ["a,b\n", '"a","b"\n', '"x\ny",b\r\n', 'a"b,c\n', '"a,b\n', '"a"x,b\n', "\n", '"a""",b\n', 'a,"\n', ",\r"]
+    for _ in range(100_000):
+        letters = "".join(rng.choice('ab"",,,\n\n\r xé') for _ in range(rng.randrange(1, 120)))
+        text = letters if rng.random() < 0.5 else "".join(rng.choice(lines) for _ in range(rng.randrange(15)))
+        cuts = [rng.randrange(1, len(text.encode()) + 2) for _ in range(rng.randrange(5))]
+        width = rng.choice([1, 2, 3])
+        assert split(text, width, Dialect(), cuts) == oracle.read(text, width), (text, cuts, width)
