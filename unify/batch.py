@@ -24,7 +24,7 @@ from ingest.lists import load_lists
 from ingest.load import load
 from ingest.report import LoadReport
 from unify.conflation.normalize import Lists
-from unify.conflation.run import Conflated, conflate
+from unify.conflation.run import Conflated, ThisRun, conflate
 from unify.core.engine import Engine
 from unify.core.errors import SpecError, UnifyError
 from unify.core.names import corrupt_table_of, quote, table_of
@@ -37,6 +37,8 @@ from unify.store import Build, Generation, Lease, Store
 
 PREVIOUS = "previous"
 """Name under which the published generation is attached while the next one is built."""
+ORDINALS = "customer ordinals given"
+"""Mark in the catalog: how many ordinals were ever given, whatever was rolled back since."""
 INGESTED = ("entities", "overrides", "list_values")
 """Tables of the ingest stage beside those of the entities."""
 
@@ -112,10 +114,10 @@ class _Run:
             clock = perf_counter()
             self.progress("publish", f"generation {build.number}")
             report = self._report(build, before)
-            self.store.save_definition(
-                "project", self.job.project.name, self.job.project.model_dump(mode="json", by_alias=True)
-            )
-            build.publish(report.as_dict(), self.job.project.keep, summary=_summary(report))
+            marks = {ORDINALS: self.conflated.highest_ordinal + 1}
+            build.publish(report.as_dict(), self.job.project.keep, summary=_summary(report), marks=marks)
+        body = self.job.project.model_dump(mode="json", by_alias=True)
+        self.store.save_definition("project", self.job.project.name, body)
         publish = StageReport(stage="publish", seconds=round(perf_counter() - clock, 3))
         return report.model_copy(
             update={"stages": [*report.stages, publish], "seconds": round(perf_counter() - self.clock, 3)}
@@ -135,8 +137,7 @@ class _Run:
                 engine,
                 self.job.project,
                 lists_of(engine, self.job.project),
-                run=build.number,
-                previous=PREVIOUS if with_ids else None,
+                this=ThisRun(build.number, self.started, PREVIOUS if with_ids else None, self.store.mark(ORDINALS) - 1),
                 progress=self.progress,
             )
         elif before is not None:

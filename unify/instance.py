@@ -127,12 +127,11 @@ class Instance:
 
     def engine(self) -> DuckDBEngine:
         """A read-only engine on the published generation; moves to a newer one between two calls."""
-        published = self.published()
-        if self._engine is None or published.number != self._open_number:
+        if self._engine is None or self.published().number != self._open_number:
             self.close()
-            self._pin = self.store.pin(published)
-            self._engine = DuckDBEngine.reading(published.path)
-            self._open_number = published.number
+            generation, self._pin = self.store.pin_published()
+            self._engine = DuckDBEngine.reading(generation.path)
+            self._open_number = generation.number
         return self._engine
 
     def published(self) -> Generation:
@@ -165,7 +164,7 @@ class Instance:
 
     def connect(self) -> "duckdb.DuckDBPyConnection":
         """A read-only DuckDB connection of your own on the published generation; close it when you are done."""
-        return self.engine().connection.cursor()
+        return self.engine().cursor()
 
     def project(self) -> Project:
         """The project that made the published generation."""
@@ -215,7 +214,6 @@ class Instance:
         """
         from unify.conflation.export import export
 
-        generation = self.published()
         known = self.tables()
         chosen: str | Query = what
         if what not in known and table_of(what) in known:
@@ -223,7 +221,8 @@ class Instance:
         elif what not in known and " " in what.strip():
             self.engine().question(f"EXPLAIN {what}", {})  # only a SELECT may be written out
             chosen = Query(what)
-        with self.store.pin(generation), DuckDBEngine.reading(generation.path, sealed=False) as engine:
+        generation, pin = self.store.pin_published()
+        with pin, DuckDBEngine.reading(generation.path, sealed=False) as engine:
             kind = cast("Format | None", format)
             return export(engine, chosen, Path(path), kind, neutralise=neutralise, overwrite=overwrite)
 

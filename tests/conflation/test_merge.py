@@ -160,7 +160,7 @@ def plans(draw: st.DrawFn) -> Project:
         if draw(st.booleans()):
             resolution["Address"]["order"] = draw(orders)
     elif draw(st.booleans()):
-        group = {"Road": ["loyalty.Members.Street", "crm.Contacts.Street"], "City": [], "Tel": ["crm.Contacts.Phone", "crm.Contacts.Mobile"]}  # fmt: skip  # noqa: E501
+        group = {"Road": ["loyalty.Members.Street", "crm.Contacts.Street"], "City": [], "Tel": ["crm.Contacts.Phone", "crm.Contacts.Mobile"]}  # fmt: skip
         resolution.pop("Telephone", None)
         resolution["Contact"] = {"group": group, "by": draw(preferences)}
     inside = st.sampled_from(["most filled", "most recent by ChangedOn", "least recent by Points"])

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from unify.conflation.merge import merge_steps
-from unify.conflation.outputs import deduplicated, output_steps
+from unify.conflation.outputs import output_steps
 from unify.core.steps import Query, Step
 from unify.engines.duckdb import DuckDBEngine
 from unify.spec import Project
@@ -47,7 +47,7 @@ def engine() -> DuckDBEngine:
         engine.build(Step(name, Query(sql), "test", keep=True))
     for step in merge_steps(PROJECT, SCHEMAS):
         engine.build(step)
-    for step in output_steps(engine, PROJECT, WHEN):
+    for step in output_steps(PROJECT, WHEN):
         engine.build(step)
     return engine
 
@@ -68,10 +68,8 @@ def test_every_record_of_a_group_is_listed_with_its_strongest_link(engine: DuckD
         ("same name", 0.75), ("same name", 0.5), ("same name", 0.75)]  # fmt: skip
 
 
-def test_only_entities_with_duplicates_have_a_table(engine: DuckDBEngine) -> None:
-    assert deduplicated(engine) == ["crm.Contacts"]
-    with pytest.raises(KeyError):
-        engine.columns("Deduplication_web_Users")
+def test_an_entity_without_duplicates_has_an_empty_table(engine: DuckDBEngine) -> None:
+    assert rows(engine, "Deduplication_web_Users") == []
 
 
 def test_match_pairs_are_the_customers_of_two_entities(engine: DuckDBEngine) -> None:

@@ -66,12 +66,13 @@ def _sql(name: str) -> str:
     return files("unify.conflation").joinpath("sql", f"identity_{name}.sql").read_text(encoding="utf-8")
 
 
-def identity_steps(run: int, previous: str | None, matched_only: Sequence[str] = ()) -> list[Step]:
+def identity_steps(run: int, previous: str | None, matched_only: Sequence[str] = (), above: int = -1) -> list[Step]:
     """Steps from `clusters`, `winners`, `records` to `members`, `customer_ids`, `customer_changes`, `previous_ids`.
 
     run            the number of this run, larger than any before
     previous       name of the attached database with the last generation's `members` and `customer_ids`
     matched_only   entities whose records become a customer only together with a record of another entity
+    above          the highest ordinal ever given, in generations that were rolled back too; -1: none
     """
     old_members = f"SELECT entity, key, CustomerId FROM {quote(previous)}.members" if previous else NO_MEMBERS
     old_ids = f"SELECT * FROM {quote(previous)}.customer_ids" if previous else NO_IDS
@@ -96,7 +97,7 @@ def identity_steps(run: int, previous: str | None, matched_only: Sequence[str] =
         Step("claims", Query(_sql("claims")), "the largest part keeps the id, the oldest id wins", ("parts", "ledger")),
         Step(
             "founded",
-            Query(_sql("founded")),
+            Query(_sql("founded"), {"above": above}),
             "new ids for clusters without one",
             reads=("customers", "claims", "parts", "ledger"),
             releases=("customers", "parts"),
@@ -134,9 +135,11 @@ def assign(
     previous: str | None,
     matched_only: Sequence[str] = (),
     progress: Progress = silent,
+    *,
+    above: int = -1,
 ) -> IdentityReport:
     """Build all identity steps; see `identity_steps` for the arguments."""
-    for step in identity_steps(run, previous, matched_only):
+    for step in identity_steps(run, previous, matched_only, above):
         progress("identity", step.why)
         engine.build(step)
     [counts] = engine.fetch(Query(COUNTS, {"run": run})).to_pylist()

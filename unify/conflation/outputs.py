@@ -6,7 +6,6 @@ They repeat what members, links and Customer say. Grain and columns: docs/tables
 import datetime as dt
 
 from unify.conflation.columns import key_names
-from unify.core.engine import Engine
 from unify.core.names import quote, table_of
 from unify.core.steps import Query, Step
 from unify.spec import Project
@@ -14,25 +13,18 @@ from unify.spec import Project
 MATCH_PAIRS = "ConflationMatchPairs"
 
 
-def output_steps(engine: Engine, project: Project, when: dt.datetime | None = None) -> list[Step]:
+def output_steps(project: Project, when: dt.datetime | None = None) -> list[Step]:
     """Steps for the output tables, after `Customer` is made.
 
     when   what ConflationMatchPairs_ModifiedOn says, naive or with a zone, stored as UTC; default: now
 
-    Deduplication tables are made for the entities that hold a dedupe group of two or more.
+    Every entity of the order has its Deduplication table, empty when it holds no dedupe group of two or more.
     """
-    grouped = deduplicated(engine)
-    entities = [entity for entity in key_names(project) if entity in grouped]
+    entities = list(key_names(project))
     return [
         *(deduplication_step(entity, project.entity(entity).key) for entity in entities),
         match_pairs_step(project, when or dt.datetime.now(dt.UTC)),
     ]
-
-
-def deduplicated(engine: Engine) -> list[str]:
-    """Entities in which at least one record is an alternate."""
-    found = engine.fetch(Query("SELECT DISTINCT entity FROM members WHERE NOT is_winner ORDER BY entity"))
-    return [str(name) for name in found.column(0).to_pylist()]
 
 
 def deduplication_table(entity: str) -> str:

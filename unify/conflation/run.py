@@ -6,10 +6,12 @@ prepare ─▶ overrides ─▶ dedupe, match ─▶ cluster ─▶ identity ─
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from time import perf_counter
 
 from unify.conflation.binding import bind, plan_of
 from unify.conflation.checks import check_plan
+from unify.conflation.cluster import ClusterReport as Clustered
 from unify.conflation.cluster import cluster
 from unify.conflation.columns import unified_columns
 from unify.conflation.customer_clusters import make_customer_clusters
@@ -58,6 +60,20 @@ SELECT CustomerId, count(*) AS records FROM members GROUP BY CustomerId
 HAVING count(*) > 1 ORDER BY records DESC, CustomerId LIMIT {LARGEST}"""
 
 
+@dataclass(frozen=True)
+class ThisRun:
+    """Which run this is, and what it goes on from.
+
+    previous          name of the attached database of the generation before, for ids that stay
+    highest_ordinal   ever given to a customer, in generations that were rolled back too; -1: none
+    """
+
+    number: int
+    started: datetime
+    previous: str | None = None
+    highest_ordinal: int = -1
+
+
 @dataclass
 class Conflated:
     """What the stage found out; becomes part of the run report."""
@@ -70,6 +86,7 @@ class Conflated:
     clusters: ClusterReport | None = None
     changes: ChangeReport | None = None
     warnings: list[str] = field(default_factory=list)
+    highest_ordinal: int = -1
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -80,11 +97,10 @@ class Conflated:
 
 
 def conflate(
-    engine: Engine, project: Project, lists: Lists, *, run: int, previous: str | None, progress: Progress = silent
+    engine: Engine, project: Project, lists: Lists, *, this: ThisRun, progress: Progress = silent
 ) -> Conflated:
     """Make every table of docs/tables.md below "Conflate" and "Merge" from the source tables and `overrides`.
 
-    `previous` names the attached database of the generation before, for ids that stay.
     Raises SpecError for a plan that does not fit the sources, OverloadError when a rule would explode and may not.
     """
     found = Conflated()
@@ -106,7 +122,7 @@ def conflate(
         _build(engine, winner_steps(engine, project, plan))
     with found.stage("identity"):
         matched_only = [o.entity for o in plan.order if not o.include_all]
-        identity = assign(engine, run, previous, matched_only, progress)
+        identity = assign(engine, this.number, this.previous, matched_only, progress, above=this.highest_ordinal)
     with found.stage("merge"):
         progress("merge", "choose the values of every customer")
         _build(engine, value_steps(columns))
@@ -116,8 +132,8 @@ def conflate(
         _build(engine, customer_steps(columns, cluster_columns))
     with found.stage("outputs"):
         progress("outputs", "write the documented tables")
-        _build(engine, output_steps(engine, project))
-    _report(engine, found, records, dict(clustered.cuts), identity)
+        _build(engine, output_steps(project, this.started))
+    _report(engine, found, records, clustered, identity)
     found.rules += cluster_rules
     return found
 
@@ -127,7 +143,7 @@ def _build(engine: Engine, steps: Iterable[Step]) -> None:
         engine.build(step)
 
 
-def _report(engine: Engine, found: Conflated, records: int, cuts: dict[str, int], identity: IdentityReport) -> None:
+def _report(engine: Engine, found: Conflated, records: int, clustered: Clustered, identity: IdentityReport) -> None:
     """Fill in what needs all tables: yields, sizes, ignored values, changes, accounting."""
     yields = {r["rule"]: r["records"] for r in engine.fetch(Query(YIELDS)).to_pylist()}
     found.rules = [r.model_copy(update={"yields": yields.get(r.rule, 0)}) for r in found.rules]
@@ -135,6 +151,7 @@ def _report(engine: Engine, found: Conflated, records: int, cuts: dict[str, int]
     found.ignored = [IgnoredValue(**r) for r in engine.fetch(ignored).to_pylist()]
     histogram = {r["size"]: r["customers"] for r in engine.fetch(Query(SIZES)).to_pylist()}
     dropped = dict(identity.dropped)
+    found.highest_ordinal = int(scalar(engine, Query("SELECT coalesce(max(ordinal), -1) FROM customer_ids")))
     members = int(scalar(engine, Query("SELECT count(*) FROM members")))
     found.clusters = ClusterReport(
         records=records,
@@ -142,7 +159,10 @@ def _report(engine: Engine, found: Conflated, records: int, cuts: dict[str, int]
         dropped=sum(dropped.values()),
         histogram=histogram,
         largest=[LargestCluster(**r) for r in engine.fetch(Query(BIGGEST)).to_pylist()],
-        cuts=cuts,
+        components=clustered.components,
+        violating=clustered.violating,
+        dedupe_groups=clustered.dedupe_groups,
+        cuts=dict(clustered.cuts),
     )
     found.changes = ChangeReport(
         created=identity.created,

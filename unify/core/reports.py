@@ -116,12 +116,21 @@ class LargestCluster(Report):
 
 
 class ClusterReport(Report):
-    """Clusters of the run. `histogram`: records in a cluster to clusters. `cuts`: limit to links that yielded."""
+    """Clusters of the run.
+
+    components   connected components over all links, before any limit; `violating`: those that broke a limit
+    histogram    records in a customer to customers
+    cuts         limit to links that yielded to it
+    """
 
     records: int
     customers: int
     dropped: int = 0
     """Records left out because their entity does not include records that match nothing."""
+    components: int = 0
+    violating: int = 0
+    dedupe_groups: int = 0
+    """Dedupe groups of two records or more."""
     histogram: dict[int, int] = {}
     largest: list[LargestCluster] = []
     cuts: dict[str, int] = {}

@@ -1,5 +1,6 @@
 """A project: everything one file declares."""
 
+import re
 from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -9,6 +10,14 @@ from unify.spec.conflation import ClusterSpec, ConflationPlan
 from unify.spec.entities import Entity
 from unify.spec.lists import ValueList
 from unify.spec.resolution import MAX_GROUPS, CustomerTable, Resolution, short_resolution
+
+
+RESERVED = re.compile(
+    "customer_(ids|changes|sources|lineage|values|cluster_.*)|override_(pairs|rids)|list_values|record_rows|previous_ids"
+    "|dedupe_groups|deduplication_.*|(values|merge|ignored|links|star|stars|left|right|groups|similar|limit|prepared)_.*"
+    "|cut_links|left_out|.*_corrupt|arrow_.*"
+)
+"""Tables of ours that `<source>_<entity>` could collide with: those of docs/tables.md and the scratch ones of a run."""
 
 
 class Project(Noun):
@@ -39,6 +48,8 @@ class Project(Noun):
         seen: dict[str, str] = {}
         for name in self.entities:
             folded = name.replace(".", "_").casefold()
+            if RESERVED.fullmatch(folded):
+                raise ValueError(f"entity {name} would use the table {folded}, which is one of ours: rename the source")
             if (other := seen.setdefault(folded, name)) != name:
                 raise ValueError(f"entities {other} and {name} would share the table {name.replace('.', '_')}")
         if sum(bool(r.group) for r in self.resolution.values()) > MAX_GROUPS:

@@ -14,7 +14,7 @@ SELECT
     cluster,
     entity,
     key,
-    CAST((SELECT coalesce(max(ordinal), -1) FROM ledger) + row_number() OVER (ORDER BY cluster) AS INTEGER) AS ordinal,
+    CAST((SELECT coalesce(greatest(max(ordinal), $above), $above) FROM ledger) + row_number() OVER (ORDER BY cluster) AS INTEGER) AS ordinal,
     split.split_from
 FROM attempt
 LEFT JOIN (
