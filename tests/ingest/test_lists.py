@@ -38,7 +38,11 @@ def test_lists_from_files_and_in_place(tmp_path: Path) -> None:
         ("always", "together", "s.T", "3", "s.T", "4"),
         ("never", "apart", "s.T", "1", "s.T", "2"),
     ]
-    assert [tuple(r.values()) for r in values] == [("junk", "x", None), ("junk", "y", None), ("nick", "Bill, Jr", "William")]
+    assert [tuple(r.values()) for r in values] == [
+        ("junk", "x", None),
+        ("junk", "y", None),
+        ("nick", "Bill, Jr", "William"),
+    ]
 
 
 def test_no_lists_make_empty_tables(tmp_path: Path) -> None:
