@@ -49,7 +49,10 @@ def make_customer_clusters(
 def _make(
     engine: Engine, plan: ConflationPlan, lists: Lists, name: str, spec: ClusterSpec, table: str, first_rule: int
 ) -> list[RuleReport]:
-    rows = "(SELECT row_number() OVER (ORDER BY ordinal) - 1 AS rid, * FROM customer_values)"
+    rows = (
+        "customer_values AS source JOIN (SELECT ordinal, row_number() OVER (ORDER BY ordinal) - 1 AS rid "
+        "FROM customer_values) AS record_rows ON record_rows.ordinal = source.ordinal"
+    )
     customers = Prepared(CUSTOMER, len(plan.order), engine.columns("customer_values"), lists, rows=rows)
     _refuse_text_comparisons(name, spec, customers)
     bound = [

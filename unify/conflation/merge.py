@@ -270,7 +270,7 @@ def _values_step(columns: CustomerColumns) -> Step:
     names = [column.name for column in columns.columns]
     straight = "".join(f", v{i} AS {quote(name)}" for i, name in enumerate(names))
     gathered = "".join(
-        f", any_value(v{i}) FILTER (WHERE f.rid = g.{quote(name)}) AS {quote(name)}" for i, name in enumerate(names)
+        f", any_value(f.v{i}) FILTER (WHERE f.rid = g.{quote(name)}) AS {quote(name)}" for i, name in enumerate(names)
     )
     solo = _rows(columns, "SEMI JOIN merge_solo USING (ordinal)")
     crowd = _rows(columns, "ANTI JOIN merge_solo USING (ordinal)")

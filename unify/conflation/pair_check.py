@@ -44,9 +44,9 @@ class PairChecker:
         for entity, prepared in bound.prepared.items():
             key = quote(project.entity(entity).key)
             prepared.rows = (
-                f"(SELECT r.rid, source.* FROM {quote(table_of(entity))} AS source JOIN records AS r "
-                f"ON r.key = CAST(source.{key} AS VARCHAR) WHERE r.rid IN ({among}) "
-                f"AND r.entity_no = {prepared.number}) AS source"
+                f"{quote(table_of(entity))} AS source JOIN records AS record_rows "
+                f"ON record_rows.key = CAST(source.{key} AS VARCHAR) AND record_rows.rid IN ({among}) "
+                f"AND record_rows.entity_no = {prepared.number}"
             )
         make_values(engine, bound.prepared.values())
 
