@@ -9,8 +9,9 @@
 The nouns of a project, the errors and `open` are here; nothing heavy is imported before `open` is called.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unify.core.errors import (
     DamagedFileError,
@@ -28,6 +29,7 @@ from unify.spec import Project
 
 if TYPE_CHECKING:
     from unify.instance import Instance
+    from unify.validation import ValidationReport
 
 __version__ = "0.1.0"
 
@@ -45,6 +47,7 @@ __all__ = [
     "UnifyError",
     "__version__",
     "open",
+    "validate",
 ]
 
 
@@ -60,3 +63,20 @@ def open(path: str | Path, *, create: bool = False) -> "Instance":  # noqa: A001
 
     refuse_foreign_packages()
     return Instance(Store.open_or_create(path) if create else Store.open(path))
+
+
+def validate(
+    project: Project | Mapping[str, Any] | str | Path,
+    *,
+    frames: Mapping[str, Any] | None = None,
+    base: str | Path | None = None,
+) -> "ValidationReport":
+    """Everything wrong with a project, and its rules as sentences; needs no instance and writes nothing.
+
+    frames  {"crm.Contacts": a pandas, polars or Arrow table, ...} for entities without files
+    base    folder that paths in the project are relative to; default: the project file's, else the current
+    Problems are in the report; SpecError only when there is no such file.
+    """
+    from unify.validation import validate as examined
+
+    return examined(project, frames=frames, base=base)

@@ -33,8 +33,10 @@ if TYPE_CHECKING:
     import duckdb
 
     from ingest.profile import EntityProfile
+    from unify.conflation.explain import Explainer
     from unify.conflation.export import Exported, Format
     from unify.core.explanations import Explanation
+    from unify.doctor import DoctorReport
 
 ProjectLike = Project | Mapping[str, Any] | str | Path
 """A project, the same as a dict, or the path of its file."""
@@ -191,12 +193,15 @@ class Instance:
         A record is written `crm.Contacts:C-1`, or by its key alone when only one entity has it. QueryError for a record
         or customer that is not there.
         """
+        explainer = self._explainer()
+        return explainer.customer(record) if other is None else explainer.pair(record, other)
+
+    def _explainer(self) -> "Explainer":
         from unify.batch import lists_of
         from unify.conflation.explain import Explainer
 
         engine, project = self.engine(), self.project()
-        explainer = Explainer(engine, project, lists_of(engine, project))
-        return explainer.customer(record) if other is None else explainer.pair(record, other)
+        return Explainer(engine, project, lists_of(engine, project))
 
     def export(
         self,
@@ -256,6 +261,28 @@ class Instance:
             why = f": {found.error['message']}" if found.error else ""
             raise QueryError(f"run {run} {found.state} and has no report{why}", hint="`unify runs` lists all runs")
         return RunReport.model_validate(found.report)
+
+    def page(self, run: int | None = None, *, merges: int = 4) -> str:
+        """A run's report as one self-contained HTML page, with a few merges shown value by value.
+
+        Merges are those of the published generation, so the page of another run has none.
+        """
+        from unify.merges import telling_merges
+        from unify.pages.report_page import report_page
+
+        report = self.report(run)
+        shown: list[Explanation] = []
+        if merges and report.generation == self.published().number and report.clusters is not None:
+            shown = telling_merges(self.engine(), self._explainer(), merges)
+        before = report.changes.previous if report.changes else None
+        previous = self.store.run(before).report if before is not None else None
+        return report_page(report, previous=RunReport.model_validate(previous) if previous else None, merges=shown)
+
+    def doctor(self) -> "DoctorReport":
+        """Is everything in order: surroundings, catalog, generations, leftovers, lease, disk. Reads only."""
+        from unify.doctor import examine
+
+        return examine(self.path)
 
     # ── life ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 

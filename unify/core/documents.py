@@ -30,13 +30,17 @@ def read_project(path: Path) -> Project:
 
     Raises SpecError naming the file, the line and the place in the document, one line per problem.
     """
+    return parse_project(read_text(path), where=str(path), is_json=path.suffix == ".json")
+
+
+def read_text(path: Path) -> str:
+    """The text of a project file; SpecError when it is not there or no UTF-8."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise SpecError("there is no such file", where=str(path), hint="`unify init` writes a first project") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"cannot be read: {error}", where=str(path)) from error
-    return parse_project(text, where=str(path), is_json=path.suffix == ".json")
 
 
 def parse_project(text: str, *, where: str = "project", is_json: bool = False) -> Project:

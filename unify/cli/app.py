@@ -1,0 +1,54 @@
+"""The commands of `unify`, in the order and groups of its help."""
+
+from typing import Annotated
+
+import typer
+
+from unify.cli import build, look, manage
+from unify.cli.options import BUILD, LOOK, MANAGE
+from unify.cli.parsing import InitCommand
+
+app = typer.Typer(
+    name="unify",
+    help="Customer data unification: export files in, one master customer dataset out.",
+    epilog="Exit codes, environment and every command: docs/cli.md",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from unify import __version__
+
+        print(f"unify {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _unify(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command("init", rich_help_panel=BUILD, cls=InitCommand)(build.init)
+app.command("validate", rich_help_panel=BUILD)(build.validate)
+app.command("run", rich_help_panel=BUILD)(build.run)
+app.command("ingest", rich_help_panel=BUILD)(build.ingest)
+app.command("conflate", rich_help_panel=BUILD)(build.conflate)
+app.command("status", rich_help_panel=LOOK)(look.status)
+app.command("report", rich_help_panel=LOOK)(look.report)
+app.command("explain", rich_help_panel=LOOK)(look.explain)
+app.command("tables", rich_help_panel=LOOK)(look.tables)
+app.command("query", rich_help_panel=LOOK)(look.query)
+app.command("export", rich_help_panel=LOOK)(look.export)
+app.command("profile", rich_help_panel=LOOK)(look.profile)
+app.command("labels", rich_help_panel=LOOK)(look.labels)
+app.command("runs", rich_help_panel=MANAGE)(manage.runs)
+app.command("generations", rich_help_panel=MANAGE)(manage.generations)
+app.command("rollback", rich_help_panel=MANAGE)(manage.rollback)
+app.command("doctor", rich_help_panel=MANAGE)(manage.doctor)

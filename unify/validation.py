@@ -1,0 +1,221 @@
+"""Validate a project without an instance: its files are sniffed, its plan is tried on empty tables of their columns.
+
+    project file ─▶ nouns ─▶ header and first rows of every entity ─▶ labels, filters, lists ─▶ plan ─▶ resolution
+                                                                    ─▶ the whole conflation on empty tables
+
+Everything that is wrong is collected, so that a user mends a project in one round.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import computed_field
+
+from ingest.filters import filter_predicate
+from ingest.labels import check_labels
+from ingest.lists import load_lists
+from ingest.load import load
+from ingest.sniff import sniff
+from ingest.types import parse_type
+from unify.batch import lists_of
+from unify.conflation.checks import Schemas, plan_problems
+from unify.conflation.columns import resolution_problems
+from unify.conflation.run import ThisRun, conflate
+from unify.core.documents import parse_project, read_text
+from unify.core.errors import SpecError, UnifyError
+from unify.core.names import quote, table_of
+from unify.core.reports import Report
+from unify.core.steps import Query, Step
+from unify.engines.duckdb import DuckDBEngine
+from unify.spec import Project
+
+
+class RuleSentence(Report):
+    """A rule of the plan in plain English, in order of strength."""
+
+    kind: str
+    left: str
+    right: str
+    name: str
+    sentence: str
+
+
+class ValidationReport(Report):
+    """What `validate` found. `columns`: entity to {column: type}; types that are not declared are a guess."""
+
+    project: str
+    problems: list[str] = []
+    warnings: list[str] = []
+    columns: dict[str, dict[str, str]] = {}
+    rules: list[RuleSentence] = []
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def ok(self) -> bool:
+        """Whether a run would take this project."""
+        return not self.problems
+
+    def lines(self) -> Iterator[str]:
+        """Plain text."""
+        for problem in self.problems:
+            yield f"✗ {problem}"
+        for warning in self.warnings:
+            yield f"! {warning}"
+        for entity, columns in self.columns.items():
+            yield f"{entity}: {', '.join(f'{name} {kind}' for name, kind in columns.items())}"
+        for number, rule in enumerate(self.rules, 1):
+            pair = rule.left if rule.left == rule.right else f"{rule.left} -> {rule.right}"
+            yield f"{number}. {rule.kind} {pair}, {rule.name!r}: {rule.sentence}"
+        verdict = "fine" if self.ok else f"{len(self.problems)} problems" if len(self.problems) > 1 else "1 problem"
+        yield f"{self.project}: {verdict}"
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def validate_project(
+    project: Project, base: Path, frames: Mapping[str, Any] | None = None, *, where: str = ""
+) -> ValidationReport:
+    """Everything wrong with a project, and its rules as sentences.
+
+    base    the folder that its paths are relative to
+    frames  entity to a pandas, polars or Arrow table, for entities that have no files
+    where   how the report calls the project; default: its name
+    """
+    with DuckDBEngine(threads=1) as engine:
+        return _Validation(engine, project, base, frames or {}).report(where or project.name)
+
+
+class _Validation:
+    """One validation in a scratch database."""
+
+    def __init__(self, engine: DuckDBEngine, project: Project, base: Path, frames: Mapping[str, Any]) -> None:
+        self.engine, self.project, self.base, self.frames = engine, project, base, frames
+        self.problems: list[str] = []
+        self.warnings: list[str] = []
+        self.types: dict[str, dict[str, str]] = {}
+        self.schemas: dict[str, dict[str, str]] = {}
+
+    def report(self, where: str) -> ValidationReport:
+        for name in self.project.entities:
+            self._entity(name)
+        lists_load = self._attempt(lambda: load_lists(self.engine, self.project, self.base))
+        rules: list[RuleSentence] = []
+        if self.project.conflation is None:
+            self.warnings.append(
+                "there is no conflation plan: `unify ingest` works, `unify conflate` has nothing to do"
+            )
+        else:
+            unseen = [e for e in self.project.entities if e not in self.schemas]
+            self.problems += dict.fromkeys(self._plan_problems(unseen))
+            if not unseen:
+                self.problems += resolution_problems(self.project, self.schemas)
+            if not self.problems and not unseen and lists_load:
+                rules = self._dry_run()
+        return ValidationReport(
+            project=where,
+            problems=list(dict.fromkeys(self.problems)),
+            warnings=list(dict.fromkeys(self.warnings)),
+            columns=self.types,
+            rules=rules,
+        )
+
+    def _attempt(self, step: Callable[[], object]) -> bool:
+        """Do it; what it raises becomes problems. True: nothing was raised."""
+        try:
+            step()
+        except UnifyError as error:
+            self.problems += _problems(error)
+            return False
+        return True
+
+    def _entity(self, name: str) -> None:
+        entity = self.project.entity(name)
+        if not entity.files and name not in self.frames:
+            self.warnings.append(f"{name} has no files: its data comes from Python and was not looked at")
+            return
+        if not self._attempt(lambda: self._look(name)):
+            return
+        have = self.schemas[name]
+        self._attempt(lambda: filter_predicate(entity, have, where=f"{name}.where"))
+        self._attempt(lambda: self.warnings.extend(check_labels(name, entity, have)))
+
+    def _look(self, name: str) -> None:
+        entity = self.project.entity(name)
+        if name in self.frames:
+            loaded = load(self.engine, name, entity, self.frames[name], base=self.base)
+            types = {c.name: c.type for c in loaded.columns}
+        else:
+            types = sniff(entity, self.base, where=name, engine=self.engine)
+        self.types[name] = types
+        self.schemas[name] = {column: parse_type(spelled, name).sql for column, spelled in types.items()}
+
+    def _plan_problems(self, unseen: list[str]) -> Iterator[str]:
+        """Of the plan; that an entity was not looked at is said elsewhere."""
+        schemas: Schemas = self.schemas
+        plan = self.project.conflation
+        if plan is None:
+            return
+        for problem in plan_problems(self.project, plan, schemas):
+            if problem.place == "order" and any(problem.message.startswith(f"{e} has not been") for e in unseen):
+                continue
+            if problem.place.startswith("limit ") and unseen and "no entity has a column" in problem.message:
+                continue
+            yield str(problem)
+
+    def _dry_run(self) -> list[RuleSentence]:
+        """Conflate empty tables: whatever a rule, a normaliser or a household cannot do is refused as in a run."""
+        for name, columns in self.schemas.items():
+            nothing = ", ".join(f"CAST(NULL AS {kind}) AS {quote(column)}" for column, kind in columns.items())
+            self.engine.build(Step(table_of(name), Query(f"SELECT {nothing} WHERE false"), "no rows", keep=True))
+        rules: list[RuleSentence] = []
+
+        def go() -> None:
+            found = conflate(
+                self.engine, self.project, lists_of(self.engine, self.project), this=ThisRun(1, datetime.now(UTC))
+            )
+            rules.extend(RuleSentence(kind=r.kind, left=r.left, right=r.right, name=r.name, sentence=r.sentence)
+                         for r in found.rules)  # fmt: skip
+
+        self._attempt(go)
+        return rules
+
+
+def _problems(error: UnifyError) -> list[str]:
+    """One sentence per problem that an error carries."""
+    lines = [f"{error.where}: {line}" if error.where else line for line in error.message.split("\n")]
+    if error.hint:
+        lines[-1] += f" ({error.hint})"
+    return lines
+
+
+def validate(
+    project: "Project | Mapping[str, Any] | str | Path",
+    *,
+    frames: Mapping[str, Any] | None = None,
+    base: str | Path | None = None,
+) -> ValidationReport:
+    """The same for a project, a dict, or the path of a project file; mistakes in the file are problems too.
+
+    Raises SpecError when there is no such file.
+    """
+    if isinstance(project, Project):
+        return validate_project(project, Path(base or Path.cwd()), frames)
+    if isinstance(project, Mapping):
+        where, folder = "project", Path.cwd()
+        text, is_json = json.dumps(project, default=str), True
+    else:
+        path = Path(project)
+        where, folder, is_json = str(path), path.resolve().parent, path.suffix == ".json"
+        text = read_text(path)
+    try:
+        read = parse_project(text, where="", is_json=is_json)
+    except SpecError as error:
+        return ValidationReport(project=where, problems=_problems(error))
+    return validate_project(read, Path(base or folder), frames, where=where)
