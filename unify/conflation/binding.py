@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from unify.conflation.normalize import Lists
-from unify.conflation.prepare import Prepared
+from unify.conflation.prepare import Prepared, hides_rowid, rows_by_key
 from unify.conflation.rules import BoundRule
 from unify.core.engine import Engine
 from unify.core.errors import SpecError, did_you_mean
@@ -31,6 +31,9 @@ def bind(engine: Engine, project: Project, lists: Lists) -> BoundPlan:
         ordered.entity: Prepared(ordered.entity, number, engine.columns(table_of(ordered.entity)), lists)
         for number, ordered in enumerate(plan.order)
     }
+    for entity, one in prepared.items():
+        if hides_rowid(one.types):
+            one.rows = rows_by_key(entity, one.number, project.entity(entity).key)
     bound: list[BoundRule] = []
     for left, right, rule in _rules(plan):
         bound.append(BoundRule.bind(len(bound) + 1, rule, prepared[left], prepared[right]))

@@ -5,7 +5,7 @@ from typing import Any
 
 from unify.conflation import compare
 from unify.conflation.binding import BoundPlan
-from unify.conflation.prepare import make_values
+from unify.conflation.prepare import make_values, rows_by_key
 from unify.conflation.rules import BoundRule, Term
 from unify.core.engine import Engine
 from unify.core.explanations import ConditionCheck, RuleCheck
@@ -42,12 +42,8 @@ class PairChecker:
         self.entity = {r["rid"]: r["entity"] for r in records}
         self.raw = raw_rows(engine, project, records)
         for entity, prepared in bound.prepared.items():
-            key = quote(project.entity(entity).key)
-            prepared.rows = (
-                f"{quote(table_of(entity))} AS source JOIN records AS record_rows "
-                f"ON record_rows.key = CAST(source.{key} AS VARCHAR) AND record_rows.rid IN ({among}) "
-                f"AND record_rows.entity_no = {prepared.number}"
-            )
+            by_key = rows_by_key(entity, prepared.number, project.entity(entity).key)
+            prepared.rows = f"{by_key} AND record_rows.rid IN ({among})"
         make_values(engine, bound.prepared.values())
 
     def rules_on(self, a: int, b: int) -> list[RuleCheck]:

@@ -46,7 +46,7 @@ def _winners(entity: str, n: int, key: str, preference: Preference, types: dict[
         f"SELECT grouped.rid, CAST(first_value(grouped.rid) OVER best AS INTEGER) AS winner\n"
         f"FROM grouped JOIN {quote(table_of(entity))} AS source ON CAST(source.{quote(key)} AS VARCHAR) = grouped.key\n"
         f"WHERE grouped.entity = $entity_{n}\n"
-        f"WINDOW best AS (PARTITION BY grp ORDER BY {_order(entity, preference, types)}, grouped.rid DESC)"
+        f"WINDOW best AS (PARTITION BY grouped.grp ORDER BY {_order(entity, preference, types)}, grouped.rid DESC)"
     )
 
 
