@@ -6,6 +6,7 @@ from hashlib import blake2b
 from typing import TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from unify.core.engine import Function
 from unify.core.errors import SpecError, did_you_mean
@@ -60,8 +61,11 @@ def list_function(
     table: dict[str | None, str | None] = {form: None if one in bypassed else one for form, one in least.items()}
     table |= dict.fromkeys(bypassed)
 
+    entries, answers = pa.array(list(table), pa.string()), pa.array(list(table.values()), pa.string())
+
     def look_up(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-        return pa.array([table.get(value, value) for value in column.to_pylist()], pa.string())
+        place = pc.index_in(column, entries)
+        return pc.if_else(place.is_valid(), answers.take(place), column)
 
     name = list_function_name(steps, lists)
     if name is None:
