@@ -11,6 +11,7 @@ Reading never takes the lease and never waits for a writer: it sees the publishe
 next one between two questions.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from unify.core.explanations import Explanation
     from unify.doctor import DoctorReport
 
+AMOUNT_OF_MEMORY = re.compile(r"\d+(\.\d+)?\s*([KMGT]i?)?B\Z", re.IGNORECASE)
+"""As DuckDB reads it."""
 ProjectLike = Project | Mapping[str, Any] | str | Path
 """A project, the same as a dict, or the path of its file."""
 
@@ -110,6 +113,9 @@ class Instance:
         threads: int | None = None,
     ) -> RunReport:
         read, folder = load_project(project)
+        if memory_limit is not None and not AMOUNT_OF_MEMORY.match(memory_limit):
+            hint = "write a number and a unit, e.g. 4GB or 512MiB"
+            raise SpecError(f"{memory_limit!r} is no amount of memory", where="memory_limit", hint=hint)
         job = Job(
             project=read,
             base=Path(base) if base is not None else folder,
