@@ -18,6 +18,6 @@ SELECT
     split.split_from
 FROM attempt
 LEFT JOIN (
-    SELECT cluster, list(CustomerId ORDER BY CustomerId) AS split_from FROM parts GROUP BY cluster
+    SELECT cluster, list_sort(list(CustomerId)) AS split_from FROM parts GROUP BY cluster
 ) AS split USING (cluster)
 WHERE attempt.CustomerId NOT IN (SELECT CustomerId FROM ledger)
