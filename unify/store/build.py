@@ -102,16 +102,17 @@ class Build:
     ) -> None:
         if not self._open:
             return
+        told = tell(error, self.path, "build the generation") if error is not None else None
         try:
             if self._settled():
                 self._close()
             else:
-                self.fail(error or StoreError("the run ended without publishing"))
+                self.fail(told or error or StoreError("the run ended without publishing"))
         except StoreError as second:
             if error is None:
                 raise
             error.add_note(f"the run could not be marked failed either ({second.message}); the next run will clean up")
-        if error is not None and (told := tell(error, self.path, "build the generation")) is not None:
+        if told is not None:
             raise told from error
 
     def _require_open(self) -> None:
