@@ -1,19 +1,14 @@
 """What the plan promises, end to end: tiny cases written by hand (cases/*.yaml), each run as a user runs a project."""
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
+import case_files
 import pytest
 
 import unify
 from unify.core import errors
 from unify.instance import Instance
-
-_spec = importlib.util.spec_from_file_location("whole_case_files", Path(__file__).with_name("case_files.py"))
-assert _spec is not None and _spec.loader is not None
-case_files = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(case_files)
 
 CASES = case_files.cases()
 
@@ -78,8 +73,9 @@ def plain(value: Any) -> Any:
     return value if value is None or isinstance(value, (bool, int, float)) else str(value)
 
 
-NAMED = "SELECT x.key AS one, y.key AS other, {what} FROM {table} AS t JOIN records AS x ON x.rid = t.a " \
-        "JOIN records AS y ON y.rid = t.b {more}"  # fmt: skip
+NAMED = """
+SELECT x.key AS one, y.key AS other, {what} FROM {table} AS t
+JOIN records AS x ON x.rid = t.a JOIN records AS y ON y.rid = t.b {more}"""
 
 
 def links(acme: Instance) -> dict[str, list[str]]:
