@@ -66,8 +66,9 @@ def demo(folder: Path, console: Console) -> None:
         _rules(console, first)
         _details(console, acme)
         _truth(console, acme)
+        page = _page(acme, folder)
         _again(console, acme)
-        _further(console, folder)
+        _further(console, folder, page)
 
 
 INTRODUCTION = """\
@@ -225,11 +226,18 @@ def _again(console: Console, acme: Instance) -> None:
     )
 
 
-def _further(console: Console, folder: Path) -> None:
+def _page(acme: Instance, folder: Path) -> Path:
+    path = folder / "report.html"
+    path.write_text(acme.page(), encoding="utf-8")
+    return path
+
+
+def _further(console: Console, folder: Path, page: Path) -> None:
     _title(console, "Look further")
+    console.print(f"The first run as a page for your browser: {page}\n", soft_wrap=True)
     command, there = _command(), f"-i {folder / 'instance'}"
-    console.print(f"{command} explain C-1541 {there}")
-    console.print(f"{command} query {there} 'SELECT * FROM Customer LIMIT 5'")
+    console.print(f"{command} explain C-1541 {there}", soft_wrap=True)
+    console.print(f"{command} query {there} 'SELECT * FROM Customer LIMIT 5'", soft_wrap=True)
     console.print(f"{command} --help", soft_wrap=True)
 
 
