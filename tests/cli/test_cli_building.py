@@ -137,9 +137,7 @@ class TestValidate:
         assert any("conflation.order: is missing" in p for p in said.json["problems"])
 
     def test_what_only_a_run_would_find_is_found(self, cli, tiny):
-        tiny.write_text(
-            tiny.read_text() + "clusters: {Home: {rules: [{name: street, when: [{field: Street}]}]}}\n"
-        )
+        tiny.write_text(tiny.read_text() + "clusters: {Home: {rules: [{name: street, when: [{field: Street}]}]}}\n")
         said = cli("validate", tiny, "--json")
         assert said.code == 2
         assert "Street" in "\n".join(said.json["problems"])
@@ -217,7 +215,9 @@ class TestInit:
     def test_awkward_names(self, cli, tmp_path):
         odd = tmp_path / "2024: exports, [all]"
         odd.mkdir()
-        (odd / "1 people #new.csv").write_text('"id: #",e-mail,"full, name"\n1,a@b.example,Ann Bo\n2,c@d.example,Cy Do\n')
+        (odd / "1 people #new.csv").write_text(
+            '"id: #",e-mail,"full, name"\n1,a@b.example,Ann Bo\n2,c@d.example,Cy Do\n'
+        )
         said = cli("init", tmp_path, "--from", odd / "1 people #new.csv", "--json")
         assert said.code == 0, said.err
         assert unify.validate(tmp_path / "project.yaml").problems == []

@@ -16,7 +16,6 @@ from unify.cli import entry
 from unify.store import Store
 
 
-
 def start(environment, *args, **options):
     """A process that is not waited for."""
     return subprocess.Popen(
@@ -236,7 +235,9 @@ class TestUsage:
         assert cli("--version").out == f"unify {unify.__version__}\n"
 
     def test_completion(self, process):
-        said = process("--show-completion", env={"SHELL": "/bin/bash", "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"})
+        said = process(
+            "--show-completion", env={"SHELL": "/bin/bash", "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+        )
         assert said.code in (0, 2)
         done = process(env={"_UNIFY_COMPLETE": "complete_bash", "COMP_WORDS": "unify ro", "COMP_CWORD": "1"})
         assert done.out.split() == ["rollback"]

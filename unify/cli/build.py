@@ -13,7 +13,9 @@ from unify.cli.where import opened, target_of
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(help="Where project.yaml goes; made when it is not there.")] = Path(),
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Where project.yaml goes; made when it is not there.")
+    ] = Path(),
     files: Annotated[
         list[str] | None,
         typer.Option(
@@ -28,8 +30,7 @@ def init(
 ) -> None:
     """Write a first project.yaml that works.
 
-    With --from it reads the first rows of your files and proposes entities, keys, labels and a simple plan.
-    Without, it writes a commented template.
+    With --from, entities, keys, labels and a simple plan are proposed from the first rows of your files.
     """
     from unify.starter import write_starter
 

@@ -28,6 +28,7 @@ def report(
     run: Annotated[
         int | None,
         typer.Argument(
+            metavar="RUN",
             help="A run; otherwise the one that was published.",
             show_default=False,
         ),
@@ -75,7 +76,7 @@ def explain(
     other: Annotated[
         str | None,
         typer.Argument(
-            metavar="[KEY]",
+            metavar="KEY",
             help="A second record: are they one customer, and why?",
             show_default=False,
         ),
@@ -197,7 +198,7 @@ def export(
 AnEntity = Annotated[
     str | None,
     typer.Argument(
-        metavar="[ENTITY]",
+        metavar="ENTITY",
         help="One entity, e.g. crm.Contacts; otherwise all.",
         show_default=False,
     ),
