@@ -34,8 +34,7 @@ class RuleRunner:
         self.n = bound.number
         self.shape = "star" if bound.is_star else "join" if bound.exact else "similarity"
         self.self_join = bound.kind == "dedupe" and not bound.crosswise
-        self.left = f"left_{self.n}"
-        self.right = self.left if self.self_join else f"right_{self.n}"
+        self.left = self.right = ""
         self.groups = f"groups_{self.n}"
         self.keys = ", ".join(bound.keys)
         self.group_keys = ("k0", "k1") if self.shape == "similarity" else bound.keys
@@ -45,14 +44,11 @@ class RuleRunner:
         """Make links_<n>, and star_<n> and ignored_<n> where they apply."""
         started = perf_counter()
         bound = self.bound
-        self._build(self.left, bound.side("left", self.without), "key the left side")
-        if not self.self_join:
-            self._build(self.right, bound.side("right"), "key the right side")
-        groups = self._similar_groups() if self.shape == "similarity" else self._key_groups()
-        self._build(self.groups, groups, "count the pairs before making any")
-        candidates = self._within_budget()
+        self.left = self._side("left", self.without)
+        self.right = self.left if self.self_join else self._side("right")
+        candidates = self._count()
         links = self._star() if self.shape == "star" else self._join()
-        self._release(self.left, self.right, self.groups)
+        self._release(f"left_{self.n}", f"right_{self.n}", self.groups)
         return RuleReport(
             rule=self.n,
             kind=bound.kind,
@@ -73,10 +69,18 @@ class RuleRunner:
     def _release(self, *tables: str) -> None:
         self.engine.build(Step("released", Query("SELECT 1 AS one"), "free memory", releases=(*tables, "released")))
 
+    def _side(self, which: str, without: str = "") -> str:
+        """A side as something to select from: a subquery, or a table when making it twice would cost more."""
+        sql = self.bound.side(which, without)
+        if not without and " UNION " not in sql:
+            return f"({sql})"
+        self._build(f"{which}_{self.n}", sql, f"key the {which} side")
+        return f"{which}_{self.n}"
+
     # ── counting ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _key_groups(self) -> str:
-        """SQL: key groups that make pairs: key_group, k0, ..., records, pairs, hub_left, hub_right (smallest rids)."""
+        """SQL: key groups that make pairs: k0, ..., records, pairs, hub_left, hub_right (smallest rids)."""
         rids = "count(DISTINCT rid)" if self.bound.pairs_repeat else "count(*)"
         per_key = f"SELECT {self.keys}, {rids} AS n, min(rid) AS hub FROM {{}} GROUP BY {self.keys}"
         if self.self_join:
@@ -90,10 +94,10 @@ class RuleRunner:
                 f"l.hub AS hub_left, r.hub AS hub_right, greatest(l.n, r.n) AS most FROM "
                 f"({per_key.format(self.left)}) AS l JOIN ({per_key.format(self.right)}) AS r USING ({self.keys})"
             )
-        return f"SELECT row_number() OVER () AS key_group, * FROM ({body})"
+        return body
 
     def _similar_groups(self) -> str:
-        """SQL: pairs of similar values of the anchor condition: key_group, k0 (left), k1 (right), records, pairs."""
+        """SQL: pairs of similar values of the anchor: k0 (left), k1 (right), records, pairs."""
         n = self.n
         values = "SELECT k0 AS value, count(DISTINCT rid) AS n FROM {} GROUP BY k0"
         left = right = f"values_left_{n}"
@@ -110,7 +114,7 @@ class RuleRunner:
         found = f"SELECT a, b FROM similar_{n}{same}"
         same_value = "l.n::BIGINT * (l.n - 1) // 2" if self.self_join else "l.n::BIGINT * r.n"
         return (
-            "SELECT row_number() OVER () AS key_group, a AS k0, b AS k1, l.n + r.n AS records, "
+            "SELECT a AS k0, b AS k1, l.n + r.n AS records, "
             f"CASE WHEN a = b THEN {same_value} ELSE l.n::BIGINT * r.n END AS pairs "
             f"FROM ({found}) JOIN {left} AS l ON l.value = a JOIN {right} AS r ON r.value = b"
         )
@@ -135,8 +139,17 @@ class RuleRunner:
         )
         self._release("left_out")
 
-    def _pairs(self) -> int:
-        return int(scalar(self.engine, Query(f"SELECT coalesce(sum(pairs), 0)::BIGINT FROM {self.groups}")))
+    def _pairs(self, groups: str) -> int:
+        return int(scalar(self.engine, Query(f"SELECT coalesce(sum(pairs), 0)::BIGINT FROM {groups}")))
+
+    def _count(self) -> int:
+        """Count the pairs before making any; key groups become a table only where somebody needs them one by one."""
+        groups = self._similar_groups() if self.shape == "similarity" else self._key_groups()
+        if self.shape == "join" and self.bound.fuzzy and (pairs := self._pairs(f"({groups})")) <= self.plan.max_pairs:
+            return pairs
+        numbered = f"SELECT row_number() OVER () AS key_group, * FROM ({groups})"
+        self._build(self.groups, numbered, "count the pairs before making any")
+        return self._within_budget()
 
     def _within_budget(self) -> int:
         """Leave out shared values and, above max_pairs, the largest groups; returns the pairs that remain.
@@ -149,7 +162,7 @@ class RuleRunner:
             self._leave_out(
                 f"{sharing} > {plan.max_shared}", f"more than {plan.max_shared} records of one entity share it"
             )
-        pairs = self._pairs()
+        pairs = self._pairs(self.groups)
         if self.shape == "star" or pairs <= plan.max_pairs:
             return pairs
         if plan.overload == "refuse":
@@ -160,7 +173,7 @@ class RuleRunner:
             f"key_group IN (SELECT key_group FROM ({running}) WHERE running > {plan.max_pairs})",
             f"with it the rule would compare more than {plan.max_pairs:,} pairs",
         )
-        return self._pairs()
+        return self._pairs(self.groups)
 
     def _overload(self, pairs: int) -> OverloadError:
         worst = self.engine.fetch(
