@@ -78,16 +78,26 @@ are and which records are one person. This is `unify run sample_data/project.yam
 
 
 def _clear(folder: Path) -> None:
-    """Remove what an earlier demo made. UnifyError for a folder `instance` that is not one."""
+    """Remove what an earlier demo made. UnifyError when `instance` is something else, or somebody is writing to it."""
     instance = folder / "instance"
-    if instance.exists() and not (instance / "catalog.sqlite").exists():
+    if instance.exists() and not _is_ours(instance):
         raise unify.UnifyError(
-            "this folder is not the demo's", where=str(instance), hint="give the demo another folder"
+            "this is not the demo's, or it is in use", where=str(instance), hint="name another folder"
         )
     for name in OURS:
         path = folder / name
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether nothing is lost with this instance: it holds the sample, or nothing yet, and nobody is writing."""
+    try:
+        with unify.open(path) as instance:
+            status = instance.status()
+            return status.writer is None and (status.published is None or instance.project().name == "sample")
+    except unify.UnifyError:
+        return False
 
 
 def _rows(console: Console, acme: Instance, report: RunReport) -> None:

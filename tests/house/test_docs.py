@@ -35,7 +35,9 @@ PAGES = [
     ROOT / "benchmarks" / "README.md",
 ]
 PAGE = pytest.mark.parametrize("page", PAGES, ids=[str(p.relative_to(ROOT)) for p in PAGES])
-COMMANDS = typer.main.get_command(app).commands
+TOP = typer.main.get_command(app)
+COMMANDS = TOP.commands
+TOP_OPTIONS = {o for p in TOP.params for o in p.opts} | {"--help", "-h"}
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 CHECKED = re.compile(r"^(\s*)(?:print\((.+)\)|(.+?))\s+# → (.+)$")
 DEMO_MARK = "<!-- from the demo -->"
@@ -227,7 +229,7 @@ def test_commands_and_options_that_are_named_exist(page):
     wrong = []
     for span in spans(page):
         words = span.split("#")[0].split()
-        if words[:1] != ["unify"] or len(words) < 2 or words[1] in ("…", "--help", "-h", "--version"):
+        if words[:1] != ["unify"] or len(words) < 2 or words[1] == "…" or words[1] in TOP_OPTIONS:
             continue
         command = COMMANDS.get(words[1])
         if command is None:
