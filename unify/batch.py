@@ -39,18 +39,22 @@ PREVIOUS = "previous"
 """Name under which the published generation is attached while the next one is built."""
 ORDINALS = "customer ordinals given"
 """Mark in the catalog: how many ordinals were ever given, whatever was rolled back since."""
-INGESTED = ("entities", "overrides", "list_values")
-"""Tables of the ingest stage beside those of the entities."""
+LISTS = ("overrides", "list_values")
+"""Tables of the project's lists."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What to do: `ingest` and `conflate` stages on or off; `frames` are sources handed over from Python."""
+    """What to do: `ingest` and `conflate` stages on or off; `frames` are sources handed over from Python.
+
+    `lists` off: the lists of the generation before stand, because nobody gave a project whose lists could be read.
+    """
 
     project: Project
     base: Path
     ingest: bool = True
     conflate: bool = True
+    lists: bool = True
     frames: Mapping[str, Any] = field(default_factory=dict)
     memory_limit: str | None = None
     threads: int | None = None
@@ -130,6 +134,10 @@ class _Run:
             self._ingest(engine, before)
         else:
             self._carry_sources(engine, before)
+        if self.job.lists:
+            load_lists(engine, self.job.project, self.job.base)
+        else:
+            _carry(engine, LISTS)
         self.stages.append(StageReport(stage="ingest", seconds=round(perf_counter() - clock, 3)))
         if self.job.conflate and self.job.project.conflation is not None:
             with_ids = before is not None and "members" in engine.tables(PREVIOUS)
@@ -161,7 +169,6 @@ class _Run:
                 warnings += check(name, entity, drift(known[name], now), dependents_of(self.job.project, name))
             self.entities.append(_entity_report(report, warnings))
         write_entities(engine, self.job.project.entities, loaded)
-        load_lists(engine, self.job.project, self.job.base)
 
     def _carry_sources(self, engine: DuckDBEngine, before: Generation | None) -> None:
         """Source tables of the published generation, when only conflation runs."""
@@ -169,7 +176,7 @@ class _Run:
         if missing:
             raise SpecError(f"{', '.join(missing)} has not been ingested", hint="`unify ingest` or `unify run` first")
         tables = [t for name in self.job.project.entities for t in (table_of(name), corrupt_table_of(name))]
-        _carry(engine, [*tables, *INGESTED])
+        _carry(engine, [*tables, "entities"])
 
     def _report(self, build: Build, before: Generation | None) -> RunReport:
         found = self.conflated

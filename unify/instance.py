@@ -96,8 +96,10 @@ class Instance:
         return self._job(project, ingest=True, conflate=False, **options)
 
     def conflate(self, project: ProjectLike | None = None, **options: Any) -> RunReport:
-        """Conflate what was ingested, by another plan or the last one; the files are not read."""
-        return self._job(self.project() if project is None else project, ingest=False, conflate=True, **options)
+        """Conflate what was ingested, by another plan or the last one; of the files only those of lists are read."""
+        if project is None:
+            return self._job(self.project(), ingest=False, conflate=True, lists=False, **options)
+        return self._job(project, ingest=False, conflate=True, **options)
 
     def _job(
         self,
@@ -105,6 +107,7 @@ class Instance:
         *,
         ingest: bool,
         conflate: bool,
+        lists: bool = True,
         frames: Mapping[str, Any] | None = None,
         base: str | Path | None = None,
         wait: float | None = None,
@@ -121,6 +124,7 @@ class Instance:
             base=Path(base) if base is not None else folder,
             ingest=ingest,
             conflate=conflate,
+            lists=lists,
             frames=frames or {},
             memory_limit=memory_limit,
             threads=threads,
@@ -171,8 +175,13 @@ class Instance:
         return engine.row_counts()
 
     def connect(self) -> "duckdb.DuckDBPyConnection":
-        """A read-only DuckDB connection of your own on the published generation; close it when you are done."""
-        return self.engine().cursor()
+        """A read-only DuckDB connection of your own on the published generation; close it when you are done.
+
+        It stays on that generation whatever this instance moves on to: an open file outlives its removal.
+        """
+        generation, pin = self.store.pin_published()
+        with pin:
+            return DuckDBEngine.reading(generation.path).connection
 
     def project(self) -> Project:
         """The project that made the published generation."""

@@ -15,6 +15,9 @@ from unify.conflation import compare
 from unify.conflation.prepare import Prepared
 from unify.spec import Criterion, Rule
 
+SELECTIVE = 70
+"""Per cent from which a text comparison leaves fewer candidates than a tolerance of days or units."""
+
 
 @dataclass(frozen=True)
 class Term:
@@ -113,10 +116,18 @@ class BoundRule:
         return text
 
     def anchor(self) -> Term:
-        """The fuzzy condition that generates candidates when none is exact: ranges first, then the strictest."""
-        return min(
-            self.fuzzy, key=lambda t: (t.criterion.compare not in ("number", "date"), -(t.criterion.precision or 0))
-        )
+        """The fuzzy condition that generates candidates when none is exact.
+
+        Texts that must be much alike leave the fewest pairs; a tolerance of days or units leaves more, since many
+        records share a day; texts that need be little alike leave the most.
+        """
+
+        def pairs(term: Term) -> tuple[int, int]:
+            precision = term.criterion.precision or 0
+            tolerant = term.criterion.compare in ("number", "date")
+            return (1 if tolerant else 0 if precision >= SELECTIVE else 2), -precision
+
+        return min(self.fuzzy, key=pairs)
 
     def keyed(self) -> tuple[Term, ...]:
         """The conditions that join the sides."""

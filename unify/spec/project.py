@@ -11,7 +11,6 @@ from unify.spec.entities import Entity
 from unify.spec.lists import ValueList
 from unify.spec.resolution import MAX_GROUPS, CustomerTable, Resolution, short_resolution
 
-
 RESERVED = re.compile(
     "customer_(ids|changes|sources|lineage|values|cluster_.*)|override_(pairs|rids)|list_values|record_rows|previous_ids"
     "|dedupe_groups|deduplication_.*|(values|merge|ignored|links|star|stars|left|right|groups|similar|limit|prepared)_.*"
