@@ -185,7 +185,7 @@ def _runs(store: Store) -> Check:
         hint = "run again: it cleans up; what was published before is untouched"
         return Check(name="runs", state="warn", message=f"run {last.number} was killed", hint=hint)
     if last.state in ("failed", "killed"):
-        why = (last.error or {}).get("message", "no reason was noted")
+        why = " ".join(str((last.error or {}).get("message", "no reason was noted")).split())
         hint = str((last.error or {}).get("hint", "")) or "`unify runs` lists all"
         return Check(name="runs", state="warn", message=f"run {last.number} {last.state}: {why}", hint=hint)
     return Check(name="runs", state="ok", message=f"run {last.number} is {last.state}")

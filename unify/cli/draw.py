@@ -36,7 +36,7 @@ def _table(*columns: str, right: Sequence[str] = ()) -> Table:
 def _lines(lines: Iterable[str]) -> RenderableType:
     """Lines, their marks coloured."""
     drawn = []
-    for line in lines:
+    for line in (part for text in lines for part in text.split("\n")):
         text = Text(printable(line))
         mark = line.strip()[:1]
         if mark in STYLES:
@@ -104,7 +104,7 @@ def status(found: "Status") -> RenderableType:
     table.add_row("writing now", printable(str(found.writer)) if found.writer else "nobody")
     last = found.last_run
     if last is not None:
-        why = f": {last.error['message']}" if last.error else ""
+        why = f": {' '.join(str(last.error['message']).split())}" if last.error else ""
         table.add_row("last run", printable(f"{last.purpose} {last.number} {last.state}{why}"))
     return table
 
@@ -116,7 +116,7 @@ def runs(listed: "Sequence[Run]") -> RenderableType:
     table = _table("run", "state", "what", "started (UTC)", "seconds", "error", right=("run", "seconds"))
     for run in listed:
         seconds = f"{(run.finished - run.started).total_seconds():.1f}" if run.finished else ""
-        why = str(run.error["message"]) if run.error else ""
+        why = " ".join(str(run.error["message"]).split()) if run.error else ""
         started = f"{run.started:%Y-%m-%d %H:%M:%S}"
         table.add_row(str(run.number), run.state, printable(run.purpose), started, seconds, printable(why))
     return table

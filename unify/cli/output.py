@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import sys
 import unicodedata
 from collections.abc import Callable
@@ -13,16 +14,18 @@ from uuid import UUID
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-WIDTH_OF_A_PIPE = 120
-"""Columns of text when stdout is no terminal and COLUMNS says nothing; rich would take 80."""
+NO_WRAP = 4096
+"""Columns of text when stdout is no terminal and COLUMNS says nothing: lines and tables stay whole for grep."""
+PAGE = 120
+"""The same for drawings that fill the width they get."""
 
 
-def show(document: Any, draw: "Callable[[], RenderableType]", *, as_json: bool) -> None:
-    """Print the document as JSON, or what `draw` makes of it."""
+def show(document: Any, draw: "Callable[[], RenderableType]", *, as_json: bool, width: int = NO_WRAP) -> None:
+    """Print the document as JSON, or what `draw` makes of it; `width` is that of a pipe."""
     if as_json:
         print(json_text(document))
     else:
-        console().print(draw())
+        console(width).print(draw())
 
 
 def json_text(document: Any) -> str:
@@ -53,19 +56,13 @@ def jsonable(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is nothing that JSON can hold")
 
 
-def console() -> "Console":
-    """Where answers are drawn. Honours NO_COLOR and COLUMNS."""
+def console(width: int = NO_WRAP) -> "Console":
+    """Where answers are drawn: as wide as the terminal or COLUMNS, else as `width`. Honours NO_COLOR."""
     from rich.console import Console
 
-    return wide(Console(file=sys.stdout, highlight=False, markup=False, emoji=False))
-
-
-def wide(made: "Console") -> "Console":
-    """The console with the width of a pipe, when it is one and nobody set COLUMNS."""
-    import os
-
+    made = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
     if not made.is_terminal and not os.environ.get("COLUMNS", "").isdigit():
-        made.width = WIDTH_OF_A_PIPE
+        made.width = width
     return made
 
 

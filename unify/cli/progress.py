@@ -4,8 +4,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from unify.core.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
 
 
 @contextmanager
@@ -27,7 +32,7 @@ def progress_of(*, quiet: bool) -> Iterator[Progress]:
 class _Live:
     """One line that says stage and sentence; a finished stage leaves a line with its seconds."""
 
-    def __init__(self, bar: "object", task: "object") -> None:
+    def __init__(self, bar: "Bar", task: "TaskID") -> None:
         self._bar, self._task = bar, task
         self._stage, self._since = "", perf_counter()
 
@@ -36,6 +41,6 @@ class _Live:
 
         if stage != self._stage:
             if self._stage:
-                self._bar.console.print(f"  ✓ {self._stage}  {perf_counter() - self._since:.1f} s")  # type: ignore[attr-defined]
+                self._bar.console.print(f"  ✓ {self._stage}  {perf_counter() - self._since:.1f} s")
             self._stage, self._since = stage, perf_counter()
-        self._bar.update(self._task, said=printable(f"{stage}: {sentence}"))  # type: ignore[attr-defined]
+        self._bar.update(self._task, said=printable(f"{stage}: {sentence}"))
