@@ -82,7 +82,7 @@ def _clear(folder: Path) -> None:
     instance = folder / "instance"
     if instance.exists() and not _is_ours(instance):
         raise unify.UnifyError(
-            "this is not the demo's, or it is in use", where=str(instance), hint="name another folder"
+            "this is not the demo's, or in use", where=str(instance), hint="name another folder"
         )
     for name in OURS:
         path = folder / name

@@ -26,7 +26,7 @@ def run_demo(cwd: Path) -> subprocess.CompletedProcess:
         cwd=cwd,
         env={
             **os.environ,
-            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+            "PYTHONPATH": os.pathsep.join([*filter(None, [os.environ.get("PYTHONPATH")]), str(ROOT)]),
             "COLUMNS": "200",
         },
         capture_output=True,
