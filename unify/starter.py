@@ -257,11 +257,8 @@ def _repeats(one: _Seen) -> str:
 
 def scalar(text: str) -> str:
     """A string as YAML writes it on one line."""
-    return (
-        str(yaml.safe_dump(text, default_flow_style=True, width=10_000, allow_unicode=True))
-        .removesuffix("...\n")
-        .strip()
-    )
+    dumped = str(yaml.safe_dump(text, default_flow_style=True, width=10_000, allow_unicode=True))
+    return dumped.removesuffix("\n").removesuffix("\n...")
 
 
 PLAN_TEMPLATE = """\

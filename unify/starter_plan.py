@@ -110,4 +110,4 @@ def _condition(left: Person, right: Person, label: str, *, fuzzy: bool) -> str:
 def _flow(text: str) -> str:
     """A string inside `{…}`."""
     dumped = str(yaml.safe_dump([text], default_flow_style=True, width=10_000, allow_unicode=True))
-    return dumped.strip()[1:-1]
+    return dumped.removesuffix("\n")[1:-1]

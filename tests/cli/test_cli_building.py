@@ -73,6 +73,13 @@ def test_options_reach_the_engine(cli, tiny):
     assert cli("run", tiny, "--wait", "-1").code == 2
 
 
+def test_too_little_memory_is_no_bug(cli, tiny):
+    said = cli("run", tiny, "--memory-limit", "4MB", "--json")
+    assert (said.code, said.error["error"]) == (4, "StoreError")
+    assert "out of memory" in said.error["message"]
+    assert "memory_limit" in said.error["hint"]
+
+
 def _broken(text, tiny):
     tiny.write_text(text)
     return tiny

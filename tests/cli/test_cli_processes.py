@@ -120,6 +120,13 @@ def test_a_reader_that_goes_away_is_no_error(sample, environment):
 class TestStreams:
     """Answers on stdout, progress and errors on stderr; progress for a terminal only."""
 
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+    def test_a_full_disk_under_the_answer(self, sample, environment):
+        call = [sys.executable, "-m", "unify", "query", "FROM range(9)", "-i", str(sample), "--json"]
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(call, env=environment, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        assert (done.returncode, json.loads(done.stderr)["where"]) == (4, "the output")
+
     def test_no_progress_into_a_pipe(self, process, tiny):
         said = process("run", tiny)
         assert (said.code, said.err) == (0, "")
@@ -171,9 +178,11 @@ class TestStreams:
         assert b"\x1b[32m" in drawn()
         assert b"\x1b[3" not in drawn(NO_COLOR="1")
 
-    def test_columns_is_the_width(self, process, sample):
-        narrow = process("runs", "-i", sample, env={"COLUMNS": "40"})
-        wide = process("runs", "-i", sample)
+    def test_columns_is_the_width(self, cli, sample, monkeypatch):
+        monkeypatch.setenv("COLUMNS", "40")
+        narrow = cli("runs", "-i", sample)
+        monkeypatch.delenv("COLUMNS")
+        wide = cli("runs", "-i", sample)
         assert max(map(len, narrow.out.splitlines())) <= 40
         assert max(map(len, wide.out.splitlines())) > 40
 

@@ -18,7 +18,7 @@ from typing import NoReturn
 
 import typer
 
-from unify.core.errors import UnifyError
+from unify.core.errors import StoreError, UnifyError
 
 PROGRAM = "unify"
 OURS, USAGE, INTERRUPTED, BROKEN_PIPE, TERMINATED = 1, 2, 130, 141, 143
@@ -56,9 +56,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
     with _signals() as seen:
         try:
             code = _invoke(args or ["--help"])
-            sys.stdout.flush()
+            if sys.stdout is not None:  # it is None when the shell closed it: `>&-`
+                sys.stdout.flush()
         except BrokenPipeError:
-            return _broken_pipe()
+            _stop_writing()
+            return BROKEN_PIPE
+        except OSError as error:
+            _stop_writing()
+            return _tell(_system(error), as_json, StoreError.exit_code)
         except (KeyboardInterrupt, typer.Abort):
             return _tell(
                 {"error": "Interrupted", "message": "interrupted", "where": "", "hint": ""}, as_json, INTERRUPTED
@@ -148,9 +153,15 @@ def _tell(found: dict[str, str], as_json: bool, code: int) -> int:
     return code
 
 
-def _broken_pipe() -> int:
-    """`unify query … | head`: nobody reads on, which is nothing to talk about."""
+def _system(error: OSError) -> dict[str, str]:
+    """What the system refused outside of the instance, e.g. a full disk under `> answer.csv`."""
+    where = str(error.filename) if error.filename is not None else "the output"
+    said = f"{error.strerror or error}"
+    return {"error": "OSError", "message": said, "where": where, "hint": "check the disk and the permissions"}
+
+
+def _stop_writing() -> None:
+    """`unify query … | head`: nobody reads on. The interpreter would complain when it flushes at exit."""
     devnull = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(devnull, sys.stdout.fileno())  # or the interpreter complains when it flushes at exit
+    os.dup2(devnull, sys.stdout.fileno())
     os.close(devnull)
-    return BROKEN_PIPE

@@ -107,6 +107,9 @@ def _tell_duckdb(error: Exception, where: Path, doing: str) -> StoreError | None
         return _full(doing, where)
     if any(said in text for said in ("Read-only file system", "Permission denied")):
         return _read_only(doing, where)
+    if type(error).__name__ == "OutOfMemoryException":
+        hint = "give it more memory (`memory_limit`) or fewer threads; what was published before is still served"
+        return StoreError(f"could not {doing}: out of memory", where=str(where), hint=hint)
     if any(said in text for said in ("Could not set lock", "different configuration", "Unique file handle conflict")):
         hint = "close every connection to the file that was opened for writing, then try again"
         return StoreError(f"could not {doing}: the file is open elsewhere", where=str(where), hint=hint)
