@@ -61,6 +61,8 @@ def _reader(data: object) -> pa.RecordBatchReader:
         return data
     if isinstance(data, pa.RecordBatch):
         return pa.Table.from_batches([data]).to_reader()
+    if type(data).__name__ == "LazyFrame" and hasattr(data, "collect"):
+        data = data.collect()  # polars: a query that has not run yet
     if not hasattr(data, "__arrow_c_stream__"):
         hint = "pass an Arrow table or reader, a pandas or polars frame, a DuckDB relation or a list of dicts"
         raise SourceError(f"{type(data).__name__} is not a table", where=NAME, hint=hint)

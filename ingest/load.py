@@ -30,6 +30,7 @@ from ingest.parquet_reader import parquet_source
 from ingest.report import ColumnReport, FileReport, LoadReport
 from ingest.rows import FILE, LINE, Source
 from unify.core.engine import Engine
+from unify.core.errors import SourceError
 from unify.core.names import corrupt_table_of, quote, table_of
 from unify.core.steps import Query, Step
 from unify.spec import Entity
@@ -98,7 +99,7 @@ def load(
         folders = resolve(base / entity.files[0], now or datetime.now(UTC))
         source = open_source(entity, describe_files([*folders.full, *(p for _, p in folders.upserts)], entity, base))
     else:
-        source = _source(entity, data, base)
+        source = _source(name, entity, data, base)
     staged = _stage(engine, table, name, entity, source)
     reports = _Tables(engine, name, entity, staged)
     if folders is not None:
@@ -106,12 +107,16 @@ def load(
     return reports.finish(started)
 
 
-def _source(entity: Entity, data: FilesOrFrame, base: Path) -> Source:
+def _source(name: str, entity: Entity, data: FilesOrFrame, base: Path) -> Source:
     if data is None:
         return open_source(entity, resolve_files(entity, base))
     if isinstance(data, (list, tuple)) and data and all(isinstance(p, (str, Path)) for p in data):
         return open_source(entity, describe_files([base / p for p in data], entity, base))
-    return frame_source(data)
+    try:
+        return frame_source(data)
+    except SourceError as error:  # of several frames, say which
+        error.where = f"{name}: {error.where}"
+        raise
 
 
 def _stage(
