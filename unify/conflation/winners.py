@@ -43,10 +43,10 @@ def winner_steps(engine: Engine, project: Project, plan: ConflationPlan) -> list
 def _winners(entity: str, n: int, key: str, preference: Preference, types: dict[str, str]) -> str:
     """SQL: rid and winner for the grouped records of one entity. Larger rid = larger primary key, so it breaks ties."""
     return (
-        f"SELECT grouped.rid, CAST(first_value(grouped.rid) OVER best AS INTEGER) AS winner\n"
+        f"SELECT grouped.rid, CAST(first_value(grouped.rid) OVER best_{n} AS INTEGER) AS winner\n"
         f"FROM grouped JOIN {quote(table_of(entity))} AS source ON CAST(source.{quote(key)} AS VARCHAR) = grouped.key\n"
         f"WHERE grouped.entity = $entity_{n}\n"
-        f"WINDOW best AS (PARTITION BY grouped.grp ORDER BY {_order(entity, preference, types)}, grouped.rid DESC)"
+        f"WINDOW best_{n} AS (PARTITION BY grouped.grp ORDER BY {_order(entity, preference, types)}, grouped.rid DESC)"
     )
 
 
