@@ -8,7 +8,7 @@ app.py        the commands, in three groups
 options.py    options that several commands share
 where.py      which instance is meant
 output.py     text or one JSON document on stdout
-draw.py       reports as text
+draw.py       reports as text; draw_report.py that of a run
 progress.py   what is going on, on stderr, for people only
 
 Exit codes: docs/cli.md. Heavy imports stay inside the commands, so that `unify --help` answers at once.

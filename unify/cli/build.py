@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from unify.cli import draw
+from unify.cli import draw, draw_report
 from unify.cli.options import AProject, AsJson, MemoryLimit, Quiet, Target, Threads, Wait
 from unify.cli.output import PAGE, json_text, show
 from unify.cli.progress import progress_of
@@ -137,6 +137,6 @@ def _build(
         report = getattr(acme, verb)(
             project, wait=wait, progress=progress, memory_limit=memory_limit, threads=threads
         )  # fmt: skip
-    show(report.as_dict(), lambda: draw.run_report(report), as_json=as_json, width=PAGE)
+    show(report.as_dict(), lambda: draw_report.run_report(report), as_json=as_json, width=PAGE)
     if not as_json:
         show(None, lambda: draw.next_steps(acme.path, report), as_json=False)

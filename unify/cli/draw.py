@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,26 +54,6 @@ def starter(report: "StarterReport") -> RenderableType:
 def validation(report: "ValidationReport") -> RenderableType:
     """Problems, columns, rules."""
     return _lines(report.lines())
-
-
-def run_report(report: "RunReport") -> RenderableType:
-    """A run's report."""
-    return _lines(_report_lines(report))
-
-
-def _report_lines(report: "RunReport") -> Iterator[str]:
-    yield f"run {report.run} of {report.project}: {report.seconds:.1f} s, {report.peak_mib:,.0f} MiB"
-    for arrow in report.arrows:
-        yield f"  {arrow.arrow}: {arrow.rows_in:,} in, {arrow.rows_out:,} out"
-        for reason, rows in arrow.aside.items():
-            yield f"    {rows:,} {reason}"
-    for rule in report.rules:
-        counted = f"{rule.links:,} links, {rule.yields:,} only by it, {rule.seconds:.2f} s"
-        yield f"  rule {rule.rule} {rule.name!r}: {counted}"
-    if report.clusters is not None:
-        yield f"  {report.clusters.customers:,} customers from {report.clusters.records:,} records"
-    for warning in report.warnings:
-        yield f"! {warning}"
 
 
 def next_steps(path: Path, report: "RunReport") -> RenderableType:

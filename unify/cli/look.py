@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from unify.cli import draw
+from unify.cli import draw, draw_report
 from unify.cli.options import AnInstance, AsJson
 from unify.cli.output import PAGE, jsonable, show
 from unify.cli.where import opened
@@ -48,7 +48,7 @@ def report(
     with opened(instance) as acme:
         found = acme.report(run)
         if html is None:
-            show(found.as_dict(), lambda: draw.run_report(found), as_json=as_json, width=PAGE)
+            show(found.as_dict(), lambda: draw_report.run_report(found), as_json=as_json, width=PAGE)
             return
         page = acme.page(run)
     if html == "-":
