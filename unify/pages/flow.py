@@ -177,7 +177,7 @@ class _Drawing:
             self.labels.append(label(LEFT - 10, middle - 3, _short(source.name), "name", "end"))
             self.labels.append(label(LEFT - 10, middle + 13, counted(source.rows, "row"), "", "end"))
             what = "accepted" if source.unified or self.flow.records is None else "kept as a table"
-            self.labels.append(label(ENTITIES + NODE + 8, middle + 4, f"{count(source.kept)} {what}"))
+            self.labels.append(label(ENTITIES + NODE + 8, middle + 4, f"{count(source.kept)} {what}", "on"))
             if source.unified:
                 entered.append((source, y))
             leaving.append((source, y + kept))

@@ -4,9 +4,9 @@ from unify.core.reports import ChangeReport, IgnoredValue, RuleReport, RunReport
 from unify.pages import figures
 from unify.pages.figures import by_pair, count, counted, mib, seconds, share, signed, size_bands
 from unify.pages.flow import flow_picture
-from unify.pages.html import Child, Markup, join, tag, wrappable
+from unify.pages.html import Child, Markup, tag, wrappable
 from unify.pages.svg import bar
-from unify.pages.tables import details, group_row, muted, section, table
+from unify.pages.tables import Row, details, group_row, muted, section, table
 
 NOTHING = Markup("")
 IGNORED_SHOWN = 30
@@ -111,7 +111,7 @@ def quarantine(report: RunReport) -> Markup:
     if not found:
         return NOTHING
     most = max(n for e in found for n in e.reasons.values())
-    rows: list[Child] = []
+    rows: list[Row] = []
     for e in found:
         title = [tag("b", wrappable(e.entity)), muted(f" {count(e.rows_quarantined)} of {counted(e.rows_in, 'row')}")]
         rows.append(group_row(title, 3))
@@ -134,7 +134,7 @@ def rules(report: RunReport) -> Markup:
     if not report.rules:
         return NOTHING
     most = max((r.yields for r in report.rules), default=0)
-    rows: list[Child] = []
+    rows: list[Row] = []
     for name, some in by_pair(report.rules):
         rows.append(group_row(tag("b", wrappable(name)), 6))
         rows += [_rule(rule, most) for rule in some]
@@ -289,7 +289,7 @@ def _rules_changed(report: RunReport, previous: RunReport | None) -> Markup:
     if previous is None:
         return NOTHING
     before = {_same_rule(r): r for r in previous.rules}
-    rows = []
+    rows: list[Row] = []
     for rule in report.rules:
         old = before.pop(_same_rule(rule), None)
         if old is None:
@@ -351,19 +351,3 @@ def _of(part: float, whole: float) -> str:
 
 def _descending(numbers: dict[str, int]) -> list[tuple[str, int]]:
     return sorted(numbers.items(), key=lambda item: (-item[1], item[0]))
-
-
-def all_sections(report: RunReport, previous: RunReport | None) -> Markup:
-    """Everything but the merges, in the order in which one asks."""
-    return join(
-        [
-            flow(report),
-            rules(report),
-            clusters(report),
-            kept_apart(report),
-            ignored(report),
-            changes(report, previous),
-            quarantine(report),
-            stages(report),
-        ]
-    )

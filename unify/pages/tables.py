@@ -4,6 +4,9 @@ from collections.abc import Sequence
 
 from unify.pages.html import Child, Markup, join, tag
 
+Row = Sequence[Child] | Markup
+"""Cells, or a ready `<tr>`."""
+
 
 def section(name: str, title: str, sentence: Child, *children: Child) -> Markup:
     """A part of the page: a heading, one sentence that says what one sees, the thing itself."""
@@ -11,7 +14,7 @@ def section(name: str, title: str, sentence: Child, *children: Child) -> Markup:
 
 
 def table(
-    heads: Sequence[str], rows: Sequence[Sequence[Child]], *, numbers: str, css: str = "", caption: str | None = None
+    heads: Sequence[str], rows: Sequence[Row], *, numbers: str, css: str = "", caption: str | None = None
 ) -> Markup:
     """A table. `numbers`: one letter per column: n number, t text, b bar. Rows are cells, or ready `<tr>` elements.
 
