@@ -23,6 +23,7 @@ from ingest.labels import check_labels
 from ingest.lists import load_lists
 from ingest.load import load
 from ingest.report import LoadReport
+from unify.conflation.binding import plan_of
 from unify.conflation.normalize import Lists
 from unify.conflation.run import Conflated, ThisRun, conflate
 from unify.core.engine import Engine
@@ -76,6 +77,8 @@ def run_job(store: Store, job: Job, *, wait: float | None = None, progress: Prog
     Raises LeaseHeldError when somebody else is writing (after `wait` seconds), SpecError, SourceError, OverloadError;
     whatever happens before publishing leaves the published generation as it was.
     """
+    if job.purpose == "conflate":
+        plan_of(job.project)  # raises when there is none: a run would only copy the generation
     _check_frames(job)
     with store.lease(job.purpose, wait) as lease:
         return _Run(store, job, lease, progress).go()
@@ -175,6 +178,7 @@ class _Run:
         missing = [name for name in self.job.project.entities if before is None or table_of(name) not in before.rows]
         if missing:
             raise SpecError(f"{', '.join(missing)} has not been ingested", hint="`unify ingest` or `unify run` first")
+        _check_keys(engine, self.job.project)
         tables = [t for name in self.job.project.entities for t in (table_of(name), corrupt_table_of(name))]
         _carry(engine, [*tables, "entities"])
 
@@ -204,6 +208,19 @@ class _Run:
         if unbalanced:
             raise UnifyError(f"rows are not accounted for at {', '.join(unbalanced)}", hint="this is a bug: report it")
         return report
+
+
+def _check_keys(engine: Engine, project: Project) -> None:
+    """Keys were checked when they were ingested: another one may be null or not unique."""
+    rows = engine.fetch(Query(f"SELECT entity, key FROM {quote(PREVIOUS)}.entities")).to_pylist()
+    ingested = {row["entity"]: row["key"] for row in rows}
+    for name, entity in project.entities.items():
+        if entity.key != ingested[name]:
+            raise SpecError(
+                f"the key of {name} is {entity.key!r} here, and was {ingested[name]!r} when it was ingested",
+                where=f"sources.{name}",
+                hint="`unify run` ingests it by the new key",
+            )
 
 
 def _carry(engine: Engine, tables: Iterable[str]) -> None:

@@ -129,6 +129,9 @@ def test_ingest_leaves_customers_as_they_are(acme: Instance) -> None:
     acme.ingest(PLAN, frames={"crm.P": CRM.slice(0, 1), "web.P": WEB})
     assert len(acme.table("crm.P")) == 1
     assert {table: acme.table(table).rows() for table in before} == before
+    for record in ("a1", "a2", "b1"):
+        assert acme.explain(record).records, "a record whose row is gone is still explained"
+    assert acme.explain("crm.P:a2", "web.P:b1").kind == "different"
     report = acme.conflate()
     assert len(acme.customers()) == 1
     assert report.changes.retired == 1
@@ -158,7 +161,9 @@ def test_conflate_what_was_never_ingested(acme: Instance) -> None:
     other["sources"]["app"] = {"Users": {"key": "Id"}}
     with pytest.raises(SpecError, match=r"app\.Users"):
         acme.conflate(other)
-    assert acme.published().number == 1
+    with pytest.raises(SpecError, match=r"key of crm\.P is 'Mail' here, and was 'Id'"):
+        acme.conflate(plan(key="Mail"))
+    assert acme.published().number == 2
 
 
 def test_a_project_without_conflation(acme: Instance) -> None:
@@ -166,8 +171,9 @@ def test_a_project_without_conflation(acme: Instance) -> None:
     report = acme.run(only, frames={"crm.P": CRM, "web.P": WEB})
     assert report.clusters is None
     assert sorted(t for t in acme.tables() if t.endswith("_P")) == ["crm_P", "web_P"]
-    with pytest.raises(UnifyError):
+    with pytest.raises(SpecError, match="no conflation plan"):
         acme.conflate()
+    assert acme.published().number == 1
     assert len(acme.table("web.P")) == 1
     acme.run(PLAN, frames={"crm.P": CRM, "web.P": WEB})
     assert len(acme.customers()) == 2

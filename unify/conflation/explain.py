@@ -87,7 +87,7 @@ class Explainer:
         return {
             r["rid"]: RecordInfo(
                 rid=r["rid"], record=f"{r['entity']}:{r['key']}", CustomerId=r["CustomerId"],
-                is_winner=r["is_winner"], row=raw[r["rid"]],
+                is_winner=r["is_winner"], row=raw.get(r["rid"], {}),
             )
             for r in rows
         }  # fmt: skip
