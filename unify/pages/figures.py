@@ -1,6 +1,6 @@
 """Numbers, moments and values as people read them; the same in the terminal and on a page."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
@@ -55,19 +55,6 @@ def mib(number: float) -> str:
     ('276 MiB', '1.5 GiB')
     """
     return f"{number:,.0f} MiB" if number < 1024 else f"{number / 1024:,.1f} GiB"
-
-
-def size(number: int) -> str:
-    """A size on disk, from bytes.
-
-    >>> size(12), size(3_500_000)
-    ('12 bytes', '3.3 MiB')
-    """
-    if number < 1024:
-        return f"{number} bytes"
-    return f"{number / 1024:,.0f} KiB" if number < 2**20 else mib(number / 2**20) if number > 10 * 2**20 else (
-        f"{number / 2**20:.1f} MiB"
-    )  # fmt: skip
 
 
 def share(part: int, whole: int) -> str:
@@ -133,9 +120,15 @@ def how_won(origin: ValueOrigin) -> str:
     ...                     how="most recent by T, of a.A.City, b.B.City, together with Street"))
     'most recent by T, together with Street'
     """
-    head, _, feeds = origin.how.partition(", of ")
-    _, unit, others = feeds.partition(", together with ")
-    return f"{head}{unit}{others}"
+    head, _, _ = origin.how.partition(", of ")
+    unit = together(origin)
+    return f"{head}, together with {', '.join(unit)}" if unit else head
+
+
+def together(origin: ValueOrigin) -> list[str]:
+    """Columns that were taken from the same record as a unit with this one."""
+    _, _, unit = origin.how.partition(", together with ")
+    return unit.split(", ") if unit else []
 
 
 def rows_in(report: RunReport) -> int:
@@ -181,13 +174,3 @@ def size_bands(histogram: dict[int, int], *, most: int = 24) -> list[tuple[str, 
         band[0] += size * n
         band[1] += n
     return [("1" if bits == 1 else f"{2 ** (bits - 1):,}–{2**bits - 1:,}", *band) for bits, band in bands.items()]  # type: ignore[misc]
-
-
-def listed(names: Sequence[str], most: int = 3) -> str:
-    """The first names, and how many more.
-
-    >>> listed(["a", "b"]), listed(["a", "b", "c", "d", "e"])
-    ('a, b', 'a, b, c and 2 more')
-    """
-    rest = len(names) - most
-    return ", ".join(names) if rest <= 0 else f"{', '.join(names[:most])} and {rest:,} more"

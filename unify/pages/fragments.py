@@ -4,6 +4,7 @@ from unify.core.explanations import Explanation
 from unify.core.reports import RunReport
 from unify.pages import sections
 from unify.pages.figures import moment
+from unify.pages.flow import flow_picture
 from unify.pages.html import Child, Markup, tag
 from unify.pages.merges import explanation_html
 from unify.pages.report_page import stylesheet
@@ -11,10 +12,9 @@ from unify.pages.report_page import stylesheet
 
 def fragment(report: RunReport) -> str:
     """Headline, flow and warnings, and the rules folded; no page frame, nothing fetched, no script."""
-    head = tag(
-        "p", tag("b", report.project), f" run {report.run}, {moment(report.started)}. ", sections.summary(report)
-    )
-    flow = sections.flow_picture(report, f"flow-{report.run}")
+    when = f" run {report.run}, {moment(report.started)}. "
+    head = tag("p", tag("b", report.project), when, sections.summary(report))
+    flow = flow_picture(report, f"flow-{report.run}")
     parts = [
         head,
         sections.headline(report, None),

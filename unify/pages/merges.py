@@ -1,7 +1,7 @@
 """Explanations as HTML: a customer value by value; two records link by link, condition by condition."""
 
 from unify.core.explanations import ConditionCheck, Explanation, Hop, RuleCheck, ValueOrigin
-from unify.pages.figures import how_won, value
+from unify.pages.figures import how_won, together, value
 from unify.pages.html import Child, Markup, tag, wrappable
 from unify.pages.tables import muted
 
@@ -26,7 +26,8 @@ def customer(explanation: Explanation) -> Markup:
         alternate = None if record.is_winner else tag("span", "alternate", class_="badge")
         heads.append(tag("th", muted(wrappable(entity)), tag("br"), wrappable(key), alternate, scope="col"))
     heads.append(tag("th", "how it won", scope="col"))
-    rows = [_value_row(explanation, v, len(shown)) for v in explanation.values]
+    won = _how_each_won(explanation)
+    rows = [_value_row(explanation, v, len(shown), won[v.column]) for v in explanation.values]
     left = len(explanation.records) - len(shown)
     return tag(
         "article",
@@ -52,7 +53,18 @@ def _title(explanation: Explanation) -> str:
     return next((n for n in (*names, parts, *ids) if n), explanation.summary)
 
 
-def _value_row(explanation: Explanation, origin: ValueOrigin, columns: int) -> Markup:
+def _how_each_won(explanation: Explanation) -> dict[str, str]:
+    """Column to how its value won; a group of columns is told in full once, at its first column."""
+    said: dict[str, str] = {}
+    firsts: dict[frozenset[str], str] = {}
+    for origin in explanation.values:
+        unit = frozenset({origin.column, *together(origin)})
+        first = firsts.setdefault(unit, origin.column)
+        said[origin.column] = how_won(origin) if first == origin.column else f"together with {first}"
+    return said
+
+
+def _value_row(explanation: Explanation, origin: ValueOrigin, columns: int, how: str) -> Markup:
     cells: list[Child] = [tag("th", wrappable(origin.column), scope="row")]
     for record in explanation.records[:columns]:
         if record.record == origin.record:
@@ -66,7 +78,7 @@ def _value_row(explanation: Explanation, origin: ValueOrigin, columns: int) -> M
             cells.append(tag("td", tag("span", "–", aria_label="no value"), class_="none"))
     unknown = origin.record not in {r.record for r in explanation.records[:columns]}
     elsewhere = f"{value(origin.value)} from {origin.record}: " if unknown else ""
-    cells.append(tag("td", elsewhere, how_won(origin), class_="how", title=origin.how))
+    cells.append(tag("td", elsewhere, how, class_="how", title=origin.how))
     return tag("tr", cells, class_="conflict" if origin.others else None)
 
 
@@ -90,10 +102,8 @@ def pair(explanation: Explanation) -> Markup:
     if explanation.reasons:
         parts.append(tag("ul", [tag("li", reason) for reason in explanation.reasons]))
     if explanation.nearest is not None:
-        parts += [
-            tag("p", "The rule that came nearest: ", tag("b", explanation.nearest.name)),
-            _check(explanation.nearest),
-        ]
+        nearest = tag("p", "The rule that came nearest: ", tag("b", explanation.nearest.name))
+        parts += [nearest, _check(explanation.nearest)]
     return tag("article", parts, class_="customer")
 
 
