@@ -27,6 +27,7 @@ from unify.core.progress import Progress, silent
 from unify.core.reports import RunReport
 from unify.core.steps import Query
 from unify.engines.duckdb import DuckDBEngine
+from unify.pages import register as register_pages
 from unify.spec import Project
 from unify.store import Generation, Holder, Pin, Run, Store
 
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from unify.conflation.export import Exported, Format
     from unify.core.explanations import Explanation
     from unify.doctor import DoctorReport
+
+register_pages()
 
 AMOUNT_OF_MEMORY = re.compile(r"\d+(\.\d+)?\s*([KMGT]i?)?B\Z", re.IGNORECASE)
 """As DuckDB reads it."""

@@ -11,9 +11,12 @@ RunReport
 └── changes     customers created, merged, split, retired since the previous generation
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, computed_field
+
+from unify.core.rendering import html_of
 
 
 class Report(BaseModel):
@@ -24,6 +27,10 @@ class Report(BaseModel):
     def as_dict(self) -> dict[str, Any]:
         """The report as `--json` prints it."""
         return self.model_dump(mode="json")
+
+    def _repr_html_(self) -> str | None:
+        """What a notebook shows; None lets it show the `repr`."""
+        return html_of(self)
 
 
 class StageReport(Report):
@@ -165,6 +172,23 @@ class RunReport(Report):
     clusters: ClusterReport | None = None
     changes: ChangeReport | None = None
     warnings: list[str] = []
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    def lines(self) -> Iterator[str]:
+        """The run in short, as plain text: rows at every arrow, changes of ids, warnings."""
+        yield repr(self)
+        for arrow in self.arrows:
+            aside = "".join(f"; {rows:,} {reason}" for reason, rows in arrow.aside.items())
+            yield f"{arrow.arrow}: {arrow.rows_in:,} in, {arrow.rows_out:,} out{aside}"
+        if self.changes is not None:
+            c = self.changes
+            yield (
+                f"customers: {c.created:,} created, {c.merged:,} merged, {c.split:,} split, {c.retired:,} retired, "
+                f"{c.unchanged:,} unchanged"
+            )
+        yield from (f"warning: {warning}" for warning in self.warnings)
 
     def __repr__(self) -> str:
         customers = f", {self.clusters.customers:,} customers" if self.clusters else ""
