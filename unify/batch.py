@@ -27,7 +27,7 @@ from unify.conflation.binding import plan_of
 from unify.conflation.normalize import Lists
 from unify.conflation.run import Conflated, ThisRun, conflate
 from unify.core.engine import Engine
-from unify.core.errors import SpecError, UnifyError
+from unify.core.errors import SpecError, UnifyError, did_you_mean
 from unify.core.names import corrupt_table_of, quote, table_of
 from unify.core.progress import Progress, silent
 from unify.core.reports import ArrowReport, EntityReport, RunReport, StageReport
@@ -87,7 +87,11 @@ def run_job(store: Store, job: Job, *, wait: float | None = None, progress: Prog
 def _check_frames(job: Job) -> None:
     for name in job.frames:
         if name not in job.project.entities:
-            raise SpecError(f"a frame was given for {name}, which is not an entity of the project", where="frames")
+            raise SpecError(
+                f"a frame was given for {name}, which is not an entity of the project",
+                where="frames",
+                hint=did_you_mean(name, job.project.entities),
+            )
     for name, entity in job.project.entities.items():
         if job.ingest and not entity.files and name not in job.frames:
             raise SpecError(

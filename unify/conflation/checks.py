@@ -77,7 +77,9 @@ def plan_problems(project: Project, plan: ConflationPlan, schemas: Schemas) -> I
             yield Problem(place, f"{entity} is not in the conflation order", did_you_mean(entity, order))
         if missing:
             continue
-        if order.index(pair.left) <= order.index(pair.right):  # limit 8
+        if pair.left == pair.right:
+            yield Problem(place, "an entity is not matched with itself", f"write its rules under dedupe: {pair.left}")
+        elif order.index(pair.left) < order.index(pair.right):  # limit 8
             yield Problem(place, f"{pair.left} is not below {pair.right} in the conflation order",
                           f"write {pair.right} -> {pair.left}, or change conflation.order")  # fmt: skip
         if (pair.left, pair.right) in seen:

@@ -1,6 +1,7 @@
 """Project files: YAML or JSON to a Project, with the line of every mistake."""
 
 import json
+import re
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,21 @@ Lines = dict[tuple[str | int, ...], int]
 
 
 class _LineLoader(yaml.SafeLoader):
-    """YAML that knows its lines, refuses duplicate keys, and leaves dates, yes and no as the text they are."""
+    """YAML that knows its lines, refuses duplicate keys, and takes unquoted words as YAML 1.2 does.
+
+    YAML 1.1 would read a column called No, Yes or On as a truth value, 0123 as 83 and 12:30 as 750.
+    """
 
 
-_LineLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
+_LineLoader.yaml_implicit_resolvers = {}
+for _tag, _pattern, _first in (
+    ("bool", r"(?:true|True|TRUE|false|False|FALSE)\Z", "tTfF"),
+    ("int", r"[-+]?(?:0|[1-9][0-9]*)\Z", "-+0123456789"),
+    ("float", r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\Z", "-+.0123456789"),
+    ("null", r"(?:~|null|Null|NULL|)\Z", ["~", "n", "N", ""]),
+    ("merge", r"<<\Z", "<"),
+):
+    _LineLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first))
 
 
 def read_project(path: Path) -> Project:
