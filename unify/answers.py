@@ -18,7 +18,8 @@ class Answer:
     """The rows of a query: Arrow inside; pandas, polars, DuckDB or plain dicts on demand."""
 
     def __init__(self, table: pa.Table) -> None:
-        self._table = table
+        """Columns of one name become `a`, `a_1`, ...: frames and dicts would lose all but one of them."""
+        self._table = table.rename_columns(_different(table.column_names))
 
     def arrow(self) -> pa.Table:
         """As a pyarrow table."""
@@ -74,6 +75,21 @@ class Answer:
             for row in self._table.slice(0, SHOWN).to_pylist()
         )
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{_caption(len(self))}</p>"
+
+
+def _different(names: list[str]) -> list[str]:
+    """
+    >>> _different(["a", "b", "a"])
+    ['a', 'b', 'a_1']
+    """
+    found: list[str] = []
+    for name in names:
+        free, n = name, 0
+        while free in found or (n and free in names):
+            n += 1
+            free = f"{name}_{n}"
+        found.append(free)
+    return found
 
 
 def _caption(rows: int) -> str:

@@ -230,7 +230,11 @@ def _publish(temporary: Path, target: Path, path: Path, overwrite: bool) -> None
 
 
 def _exists(path: Path) -> StoreError:
-    return StoreError("the file exists", where=str(path), hint="choose another name, or say overwrite")
+    return StoreError(
+        "the file exists",
+        where=str(path),
+        hint="choose another name, or overwrite it (`--overwrite`, `overwrite=True`)",
+    )
 
 
 def _sync(path: Path) -> None:

@@ -71,8 +71,13 @@ def _gather(bound: BoundPlan, reports: list[RuleReport]) -> list[Step]:
         Step("links", Query(union(made)), "all links", keep=True, releases=tuple(f"links_{n}" for n in numbers)),
         Step("stars", Query(union(stars)), "who shares values", releases=tuple(f"star_{n}" for n in starry)),
         Step("ignored", Query(union(ignored)), "values that were no evidence", keep=True),
-        Step("never", Query("SELECT DISTINCT a, b FROM override_pairs WHERE kind = 'never'"), "pairs that stay apart"),
         *(_limit_values(bound, i, columns) for i, columns in bound.limit_values.items()),
+        Step(
+            "never",
+            Query("SELECT DISTINCT a, b FROM override_pairs WHERE kind = 'never'"),
+            "pairs that stay apart",
+            releases=tuple(p.table for p in bound.prepared.values()),
+        ),
     ]
 
 
