@@ -11,13 +11,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("unify", "ingest", "segments")
-SUBSET = [
-    "tests/core",
-    "tests/conflation/test_links.py",
-    "tests/conflation/test_normalize.py",
-    "tests/house/test_demo.py",
-]
-"""A part of the suite that touches every package and its data: documents, rules, words, the demo, the command."""
+SUBSET = ["tests/core", "tests/conflation/test_links.py", "tests/house/test_tables.py", "tests/house/test_demo.py"]
+"""A part of the suite that touches every package and its data: documents, rules, SQL files, the demo, the command."""
+LONG = "not every_pair_compared and not second_demo"
+"""Less two tests that take as long as all others, and see nothing of where a package lies."""
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +109,21 @@ def test_a_part_of_the_suite_passes_on_what_was_installed(installed, tmp_path):
         encoding="utf-8",
     )
     path = os.pathsep.join([str(installed), str(tmp_path)])
-    arguments = ["-m", "pytest", "-q", "-p", "probe", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not soak"]
+    arguments = [
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "probe",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:xdist",
+        "-m",
+        "not soak",
+        "-k",
+        LONG,
+    ]
     done = elsewhere(
         path,
         tmp_path,
