@@ -54,7 +54,7 @@ def a_report(name="acme", **changed):
                   a_rule(2, "loyalty.Members", "crm.Contacts")],
         "ignored": [IgnoredValue(rule=2, value="noreply@shop.example", records=4_321, pairs=9_333_360, reason="shared")],
         "clusters": ClusterReport(records=2000, customers=1475, dropped=25, histogram={1: 1000, 2: 450, 3: 25},
-                                  largest=[LargestCluster(CustomerId="ab" * 16, records=3)], cuts={"at most one x": 12}),
+                                  largest=[LargestCluster(CustomerId="ab" * 16, records=3)], cuts={"at most one x": 12, "never": 3}, components=1490, violating=9),
         "changes": ChangeReport(previous=6, created=11, merged=5, split=2, retired=1, unchanged=1457),
         "warnings": ["a column is new"],
     }  # fmt: skip
@@ -177,7 +177,7 @@ def test_explanations_are_escaped(explained):
         "2,087", "2,000", "1,475", "276 MiB", "3.4 s",  # headline
         "654", "8,888 →", "777",  # rules
         "1,000", "450 of 2 records", "25 of 3 records", "25 left out",  # clusters and flow
-        "at most one x", "12", "2 pairs always", "1 pair never", "1 override of records that are not there",
+        "at most one x", "12", "a never-override", "9 of 1,490 connected components broke a limit", "2 pairs always", "1 pair never", "1 override of records that are not there",
         "noreply@shop.example", "4,321", "9,333,360",  # ignored
         "33 quarantined", "4 filtered", "30 of 1,234 rows",
         "Compared with generation 6", "11", "5", "1,457", "a column is new", "ab" * 16,

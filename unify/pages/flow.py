@@ -28,13 +28,13 @@ SLOT = 34
 """Least height of an entity: two lines of text."""
 LINE = 19
 """Least distance of two lines of labels."""
-TOP = 34
-"""Room for the heads of the columns."""
+TOP = 46
+"""Room for the heads of the columns and a figure below them."""
 SEEN = 1.4
 """Least height of a flow."""
 MOST_ENTITIES = 12
 """Entities that are drawn one by one; the smaller rest are drawn as one."""
-LONGEST_NAME = 24
+LONGEST_NAME = 20
 """Characters of an entity's name."""
 
 

@@ -181,7 +181,7 @@ def clusters(report: RunReport) -> Markup:
         "a rule may be too kind."
     )
     heads = ("records per customer", "customers", "", "share", "records")
-    histogram = table(heads, rows, numbers="nnbnn", css="bars")
+    histogram = table(heads, rows, numbers="tnbnn", css="bars")
     return section("clusters", "How large customers are", sentence, histogram, _largest(report))
 
 
@@ -193,6 +193,10 @@ def _largest(report: RunReport) -> Markup:
     return details("Customers with the most records", table(("CustomerId", "records"), rows, numbers="tn"))
 
 
+LIMITS = {"never": "a never-override"}
+"""Limits whose sentence in the table `cuts` is a single word."""
+
+
 def kept_apart(report: RunReport) -> Markup:
     """Limits, cuts and overrides: where something stronger than a rule had the last word."""
     cuts = report.clusters.cuts if report.clusters else {}
@@ -200,10 +204,13 @@ def kept_apart(report: RunReport) -> Markup:
     if not cuts and not (overrides.always or overrides.never or overrides.unknown):
         return NOTHING
     most = max(cuts.values(), default=0)
-    rows = [(limit, count(n), bar(n, most)) for limit, n in _descending(cuts)]
+    rows = [(LIMITS.get(limit, limit), count(n), bar(n, most)) for limit, n in _descending(cuts)]
     parts: list[Child] = []
     if rows:
         parts.append(table(("limit", "links cut", ""), rows, numbers="tnb", css="bars"))
+    if report.clusters and report.clusters.violating:
+        broken, all_of_them = report.clusters.violating, counted(report.clusters.components, "connected component")
+        parts.append(tag("p", f"{count(broken)} of {all_of_them} broke a limit before links were cut."))
     if overrides.always or overrides.never:
         parts.append(
             tag(
