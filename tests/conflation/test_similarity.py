@@ -9,16 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from unify.conflation import (
-    similarity_pairs,
-    similarity_plan,
-    similarity_scan,
-    similarity_strings,
-    similarity_tokens,
-    similarity_values,
-)
 from unify.conflation.compare import sentence
-from unify.conflation.similarity import similar_values
+from unify.conflation.similarity import pairs, plan, scan, strings, tokens, values
+from unify.conflation.similarity.join import similar_values
 from unify.core.errors import OverloadError
 from unify.core.steps import Query
 from unify.engines.duckdb import DuckDBEngine
@@ -50,17 +43,17 @@ def way(request, monkeypatch):
         ("blocks", "SLOW_BLOCK_NS"),
     ):
         if way != request.param:
-            monkeypatch.setattr(similarity_plan, price, 1e15)
+            monkeypatch.setattr(plan, price, 1e15)
     for module, name, size in (
-        (similarity_values, "CHUNK", 13),
-        (similarity_pairs, "EXPAND", 7),
-        (similarity_strings, "PROBE_ROWS", 5),
-        (similarity_strings, "PENDING", 9),
-        (similarity_tokens, "PROBE_WORDS", 5),
-        (similarity_strings, "BLOCK_ROWS", 3),
-        (similarity_strings, "BLOCK_COLUMNS", 11),
-        (similarity_scan, "ROWS", 3),
-        (similarity_scan, "COLUMNS", 11),
+        (values, "CHUNK", 13),
+        (pairs, "EXPAND", 7),
+        (strings, "PROBE_ROWS", 5),
+        (strings, "PENDING", 9),
+        (tokens, "PROBE_WORDS", 5),
+        (strings, "BLOCK_ROWS", 3),
+        (strings, "BLOCK_COLUMNS", 11),
+        (scan, "ROWS", 3),
+        (scan, "COLUMNS", 11),
     ):
         monkeypatch.setattr(module, name, size)
     return request.param

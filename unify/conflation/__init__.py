@@ -6,7 +6,7 @@
 normalize.py  compare.py    one row per normaliser / comparison: key, SQL, sentence
 prepare.py                  records get their rid; the columns that rules need are normalised, once
 rules.py                    one rule as SQL: sides, join, conditions, vetoes
-similarity.py               fuzzy rules without an exact condition: complete candidate generation
+similarity/                 fuzzy rules without an exact condition: complete candidate generation
 links.py                    all rules in order make `links`
 cluster.py  limits.py       links make clusters; limits and never-overrides cut
 winners.py  identity.py     who stands for a dedupe group; CustomerIds that stay

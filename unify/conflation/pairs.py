@@ -2,7 +2,7 @@
 
     star         only exact conditions: a key group of k records becomes k-1 links, never k²/2 pairs
     join         exact conditions join, fuzzy conditions and vetoes decide
-    similarity   no exact condition: complete candidates from similarity.py, then the other conditions
+    similarity   no exact condition: complete candidates from similarity/, then the other conditions
 
 Before anything is joined the pairs are counted from group sizes. A rule above `max_pairs` is refused, or its largest
 groups are left out and named in `ignored`.
@@ -17,7 +17,7 @@ from time import perf_counter
 import pyarrow as pa
 
 from unify.conflation.rules import BoundRule
-from unify.conflation.similarity import Ignored, similar_values
+from unify.conflation.similarity.join import Ignored, similar_values
 from unify.core.engine import Engine, scalar
 from unify.core.errors import OverloadError
 from unify.core.reports import RuleReport

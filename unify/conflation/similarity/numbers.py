@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from unify.conflation import compare
-from unify.conflation.similarity_range import Ranges, near
-from unify.conflation.similarity_report import Ignored, SimilarityReport, overloaded
-from unify.conflation.similarity_values import F64, I64
+from unify.conflation.similarity.range import Ranges, near
+from unify.conflation.similarity.report import Ignored, SimilarityReport, overloaded
+from unify.conflation.similarity.values import F64, I64
 from unify.core.engine import Engine
 from unify.core.names import quote
 from unify.core.steps import Query, Step

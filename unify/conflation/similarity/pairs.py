@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from rapidfuzz import process
 
-from unify.conflation.similarity_bounds import Bounds, WinklerBounds
-from unify.conflation.similarity_values import I64, U8, U64, Values
+from unify.conflation.similarity.bounds import Bounds, WinklerBounds
+from unify.conflation.similarity.values import I64, U8, U64, Values
 
 Pairs = tuple[I64, I64]
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unify.conflation.similarity_bounds import IMPOSSIBLE, Bounds
-from unify.conflation.similarity_pairs import Pairs, expand
-from unify.conflation.similarity_values import I32, I64, U64, Values
+from unify.conflation.similarity.bounds import IMPOSSIBLE, Bounds
+from unify.conflation.similarity.pairs import Pairs, expand
+from unify.conflation.similarity.values import I32, I64, U64, Values
 
 MOST_SEGMENTS = 24
 """With more segments than this the loops over (segment, shift) outweigh what the filter saves."""

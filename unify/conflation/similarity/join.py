@@ -5,13 +5,6 @@
 A fuzzy rule without any exact condition is still complete: every filter on the way rules out only pairs that provably
 cannot pass (docs/similarity-join.md), and what is left is scored exactly. The cost is measured on samples before
 anything is joined; above `max_pairs` the join is refused, or the values that cost most are left out and listed.
-
-    similarity_values.py    strings as arrays of code points and signatures
-    similarity_bounds.py    thresholds as whole numbers: how much may differ
-    similarity_plan.py      per length: the cheaper of two complete methods
-    similarity_segments.py  PassJoin        similarity_scan.py  signatures, all against all of fitting length
-    similarity_tokens.py    token set: shared words
-    similarity_range.py     numbers and dates: sorted look-up
 """
 
 from collections.abc import Iterator
@@ -22,10 +15,10 @@ import numpy as np
 import pyarrow as pa
 
 from unify.conflation.compare import sentence
-from unify.conflation.similarity_numbers import near_pairs
-from unify.conflation.similarity_pairs import Scored
-from unify.conflation.similarity_report import Ignored, SimilarityReport, overloaded
-from unify.conflation.similarity_texts import TextJoin
+from unify.conflation.similarity.numbers import near_pairs
+from unify.conflation.similarity.pairs import Scored
+from unify.conflation.similarity.report import Ignored, SimilarityReport, overloaded
+from unify.conflation.similarity.texts import TextJoin
 from unify.core.engine import Engine
 from unify.core.names import quote
 from unify.core.steps import Query

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from unify.conflation.similarity_pairs import Measure, Scored, distinct, expand, unlike
-from unify.conflation.similarity_values import I64, Values
+from unify.conflation.similarity.pairs import Measure, Scored, distinct, expand, unlike
+from unify.conflation.similarity.values import I64, Values
 
 PROBE_WORDS = 1 << 16
 """Words looked up before their pairs are scored."""

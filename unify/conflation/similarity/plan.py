@@ -5,10 +5,10 @@ from typing import Literal
 
 import numpy as np
 
-from unify.conflation.similarity_bounds import IMPOSSIBLE, Bounds
-from unify.conflation.similarity_pairs import by_letters_of, plausible
-from unify.conflation.similarity_segments import index_segment, probes, segment_plan
-from unify.conflation.similarity_values import I64, Values
+from unify.conflation.similarity.bounds import IMPOSSIBLE, Bounds
+from unify.conflation.similarity.pairs import by_letters_of, plausible
+from unify.conflation.similarity.segments import index_segment, probes, segment_plan
+from unify.conflation.similarity.values import I64, Values
 
 SCAN_NS, PROBE_NS, CANDIDATE_NS, LOOP_NS = 1.2, 25.0, 20.0, 30_000.0
 """One core: a pair by signature (0.7 to 1.2 measured); rounded guesses for a look-up, a candidate, a loop turn."""

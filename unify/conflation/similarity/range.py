@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from unify.conflation.similarity_pairs import Pairs, expand
-from unify.conflation.similarity_values import I64
+from unify.conflation.similarity.pairs import Pairs, expand
+from unify.conflation.similarity.values import I64
 
 Points = npt.NDArray[np.float64]
 

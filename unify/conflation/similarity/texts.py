@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import numpy as np
 from rapidfuzz import distance, fuzz
 
-from unify.conflation.similarity_bounds import Bounds, EditBounds, IndelBounds, WinklerBounds
-from unify.conflation.similarity_pairs import Measure, Scored, distinct_scored, plausible
-from unify.conflation.similarity_plan import SCAN_NS, SCORE_NS, Group, plan, spaced
-from unify.conflation.similarity_report import Ignored
-from unify.conflation.similarity_strings import Join
-from unify.conflation.similarity_tokens import Shared, shared, words_of
-from unify.conflation.similarity_values import F64, I64, encode
+from unify.conflation.similarity.bounds import Bounds, EditBounds, IndelBounds, WinklerBounds
+from unify.conflation.similarity.pairs import Measure, Scored, distinct_scored, plausible
+from unify.conflation.similarity.plan import SCAN_NS, SCORE_NS, Group, plan, spaced
+from unify.conflation.similarity.report import Ignored
+from unify.conflation.similarity.strings import Join
+from unify.conflation.similarity.tokens import Shared, shared, words_of
+from unify.conflation.similarity.values import F64, I64, encode
 from unify.spec import Criterion
 
 WEIGHED_PARTNERS = 64

@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from unify.conflation.similarity_bounds import IMPOSSIBLE, Bounds, WinklerBounds
-from unify.conflation.similarity_pairs import Pairs
-from unify.conflation.similarity_values import I64, U8, U64, Values
+from unify.conflation.similarity.bounds import IMPOSSIBLE, Bounds, WinklerBounds
+from unify.conflation.similarity.pairs import Pairs
+from unify.conflation.similarity.values import I64, U8, U64, Values
 
 ROWS = 16
 COLUMNS = 8192

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from unify.conflation.similarity_bounds import Bounds
-from unify.conflation.similarity_pairs import Measure, Pairs, Scored, distinct, plausible, plausible_of_lengths
-from unify.conflation.similarity_plan import Group
-from unify.conflation.similarity_scan import scan
-from unify.conflation.similarity_segments import SegmentIndex, candidates, index_segment
-from unify.conflation.similarity_values import I64
+from unify.conflation.similarity.bounds import Bounds
+from unify.conflation.similarity.pairs import Measure, Pairs, Scored, distinct, plausible, plausible_of_lengths
+from unify.conflation.similarity.plan import Group
+from unify.conflation.similarity.scan import scan
+from unify.conflation.similarity.segments import SegmentIndex, candidates, index_segment
+from unify.conflation.similarity.values import I64
 
 PROBE_ROWS = 1 << 16
 """Rows probed before their pairs are scored: bounds the pairs that are held unscored."""
