@@ -84,7 +84,7 @@ def expected(lines: list[str]) -> Counter[str]:
     return found
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     rows=st.lists(st.sampled_from(["good"] * 6 + sorted(FAULTS)), min_size=1, max_size=60),
     dice=st.randoms(use_true_random=False),

@@ -44,7 +44,7 @@ def in_order(template: Path) -> dict[str, list[tuple[Any, ...]]]:
         return seen(acme)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(dice=st.randoms(use_true_random=False), files=st.integers(1, 4))
 def test_rows_and_files_in_any_order(
     in_order: dict[str, list[tuple[Any, ...]]],

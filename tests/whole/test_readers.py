@@ -60,7 +60,7 @@ def read_until(root: str, last: int, out: str, reopen: bool) -> None:
     Path(out).write_text(json.dumps(seen))
 
 
-@pytest.mark.parametrize(("first", "last"), [(3, 8), pytest.param(3, 40, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(("first", "last"), [(3, 7), pytest.param(3, 40, marks=pytest.mark.soak)])
 def test_readers_see_whole_generations(root: Path, first: int, last: int) -> None:
     """Two readers, one that stays and one that opens anew, while day after day is built with keep: 3."""
     readers = [
