@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from unify.answers import Answer
 from unify.batch import Job, run_job
-from unify.core.documents import read_project
+from unify.core.documents import project_of, read_project
 from unify.core.errors import QueryError, SpecError, StoreError, did_you_mean
 from unify.core.names import quote, table_of
 from unify.core.progress import Progress, silent
@@ -73,7 +73,10 @@ class Status:
 
 
 class Instance:
-    """An instance on disk. Safe to open in many processes and notebooks at once; close it, or use it in a `with`."""
+    """An instance on disk. Safe to open in many processes and notebooks at once; close it, or use it in a `with`.
+
+    One thread at a time asks it; a thread of your own opens its own, which costs a few milliseconds.
+    """
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -122,6 +125,8 @@ class Instance:
         if memory_limit is not None and not AMOUNT_OF_MEMORY.match(memory_limit):
             hint = "write a number and a unit, e.g. 4GB or 512MiB"
             raise SpecError(f"{memory_limit!r} is no amount of memory", where="memory_limit", hint=hint)
+        if threads is not None and threads < 1:
+            raise SpecError(f"{threads} threads cannot work", where="threads", hint="write 1 or more, or leave it out")
         job = Job(
             project=read,
             base=Path(base) if base is not None else folder,
@@ -337,11 +342,6 @@ def load_project(project: ProjectLike) -> tuple[Project, Path]:
     if isinstance(project, Project):
         return project, Path.cwd()
     if isinstance(project, Mapping):
-        from pydantic import ValidationError
-
-        try:
-            return Project.model_validate(dict(project)), Path.cwd()
-        except ValidationError as error:
-            raise SpecError(str(error), where="project") from None
+        return project_of(dict(project)), Path.cwd()
     path = Path(project)
     return read_project(path), path.resolve().parent

@@ -54,3 +54,19 @@ def test_values_of_a_row_filter(written: str, read: object) -> None:
 def test_nothing_is_nothing(written: str) -> None:
     with pytest.raises(SpecError, match="not_equals takes one value"):
         parse_project(PROJECT.replace("value: no", f"value: {written}"))
+
+
+def test_a_project_from_a_notebook_is_refused_in_the_same_words(tmp_path: Path) -> None:
+    with unify.open(tmp_path / "acme", create=True) as acme:
+        with pytest.raises(SpecError) as caught:
+            acme.run({"sources": {"crm": {"People": {"kee": "Id"}}}})
+        assert "sources.crm.People.key: is missing" in str(caught.value)
+        assert "sources.crm.People.kee: unknown key; did you mean key?" in str(caught.value)
+        with pytest.raises(SpecError, match="sources: is missing"):
+            acme.run({})
+
+
+@pytest.mark.parametrize("threads", [0, -1])
+def test_threads_that_cannot_work(tmp_path: Path, threads: int) -> None:
+    with unify.open(tmp_path / "acme", create=True) as acme, pytest.raises(SpecError, match="threads"):
+        acme.run({"sources": {"crm": {"People": {"key": "Id"}}}}, threads=threads)

@@ -57,13 +57,18 @@ def parse_project(text: str, *, where: str = "project", is_json: bool = False) -
     data, lines = _parse_json(text, where) if is_json else _parse_yaml(text, where)
     if not isinstance(data, dict):
         raise SpecError("a project is a mapping: sources, conflation, resolution, ...", where=where)
+    return project_of(data, lines, where=where)
+
+
+def project_of(data: dict[str, Any], lines: Lines | None = None, *, where: str = "project") -> Project:
+    """The same from what a file holds, e.g. a dict written in a notebook; it has no lines to name."""
     try:
         return Project.model_validate(data)
     except ValidationError as error:
         errors = [
             e for e in error.errors() if not (e["type"] == "too_short" and e["input"])
         ]  # it only lost its bad items
-        problems = [_problem(e, data, lines) for e in errors]
+        problems = [_problem(e, data, lines or {}) for e in errors]
         raise SpecError("\n".join(problems), where=where, hint="docs/project-file.md lists every key") from None
 
 
