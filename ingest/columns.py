@@ -91,7 +91,11 @@ def plan_columns(
             found = inferred[i]
             if found.warning:
                 warnings.append(f"{where}: {found.warning}")
-            fields.append(_inferred(entity, i, name, found, source.decimal))
+            if found.strays:
+                stray = _declared(engine, table, entity, i, name, found.type, source, where)
+                fields.append(replace(stray, declared=False))
+            else:
+                fields.append(_inferred(entity, i, name, found, source.decimal))
     _check_timestamp(entity, fields, warnings, where)
     fields = _only_what_fails(engine, table, fields)
     return [_as_key(f, where) if f.name == entity.key else f for f in fields], warnings

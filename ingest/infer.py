@@ -1,7 +1,10 @@
-"""Types of undeclared text columns: a type is inferred only when every value of the column has it, none excepted.
+"""Types of undeclared text columns: a type is inferred only when every value of the column has it.
 
-A column that nearly has a type stays a string, loses nothing, and is named in a warning with the first value that does
-not fit; declaring the type then quarantines those rows. A sample only rules types out; it never decides.
+One exception: a column of dates with a few that are none (at most STRAY of them) is a column of dates, and the rows of
+the others are quarantined, as the reference has it for a datetime in the wrong format. Were it a string, every date in
+it would be one, and two spellings of one day would differ. Any other column that nearly has a type stays a string,
+loses nothing, and is named in a warning with the first value that does not fit; declaring the type then quarantines
+those rows. A sample only rules types out; it never decides.
 
 | inferred  | every value is                                                                                       |
 |-----------|------------------------------------------------------------------------------------------------------|
@@ -29,6 +32,8 @@ from unify.core.steps import Query
 SAMPLE_ROWS = 2000
 NEARLY = 0.8
 """Share of values that must fit for a type to be worth a warning."""
+STRAY = 0.02
+"""Share of values of a column of dates that may be none: a few slips of the pen, not a second kind of content."""
 DAY_FIRST = ColumnType("day-first date")
 """Never inferred; only told apart to advise `dates: day-first`."""
 _LADDER = (BOOLEAN, GUID, INTEGER, DOUBLE, DATE, DATETIME)
@@ -43,11 +48,15 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 @dataclass(frozen=True, slots=True)
 class Inferred:
-    """A column's type, how its dates are written, and a warning when it nearly had another type."""
+    """A column's type, how its dates are written, and a warning when it nearly had another type.
+
+    strays   some values are not of the type: their rows are to be quarantined
+    """
 
     type: ColumnType
     families: tuple[Family, ...] = ()
     warning: str = ""
+    strays: bool = False
 
 
 def holds_codes(name: str, label: str) -> bool:
@@ -91,7 +100,7 @@ def infer(
                 found[i] = Inferred(STRING)
             elif not ladder:
                 reading = Reading(best[i][1], dates=dates, decimal=decimal) if i in best else None
-                found[i] = Inferred(STRING, warning=_near_miss(engine, table, i, columns[i], reading))
+                found[i] = _near_miss(engine, table, i, columns[i], reading)
             elif ladder[0] == DAY_FIRST and counts[i, DAY_FIRST] == filled:
                 found[i] = Inferred(STRING, warning=_SAY_DAY_FIRST.format(name=columns[i]))
             elif counts[i, ladder[0]] == filled:
@@ -188,13 +197,13 @@ def _seen(engine: Engine, relation: str, i: int, chosen: Sequence[Family]) -> tu
     return tuple(f for j, f in enumerate(chosen) if row.column(j)[0].as_py())
 
 
-def _near_miss(engine: Engine, table: str, i: int, name: str, reading: Reading | None) -> str:
-    """A warning when most values are of a type and some could not be read as it, even if it were declared.
+def _near_miss(engine: Engine, table: str, i: int, name: str, reading: Reading | None) -> Inferred:
+    """What a column is when most values are of a type and some could not be read as it, even if it were declared.
 
     Values that only inference refuses, such as 007, make the column a code, and there is nothing to warn of.
     """
     if reading is None or reading.type == DAY_FIRST:
-        return ""
+        return Inferred(STRING)
     unread = f"{slot(i)} IS NOT NULL AND ({reading.sql(slot(i))}) IS NULL"
     sql = (
         f"SELECT count({slot(i)}) AS filled, count_if({unread}) AS n, min({slot(i)}) FILTER ({unread}) AS v FROM "
@@ -203,8 +212,13 @@ def _near_miss(engine: Engine, table: str, i: int, name: str, reading: Reading |
     [row] = engine.fetch(Query(sql)).to_pylist()
     filled, odd, wanted = row["filled"], row["n"], reading.type.name
     if not odd or odd > (1 - NEARLY) * filled:
-        return ""
-    return (
+        return Inferred(STRING)
+    counted = (
         f"column {name!r}: {filled - odd:,} of {filled:,} values are of type {wanted}, {odd:,} are not, "
-        f"e.g. {row['v']!r}; kept as string. Declare `{name}: {wanted}` to quarantine the rows that do not fit"
+        f"e.g. {row['v']!r}"
     )
+    if reading.type in (DATE, DATETIME) and odd <= STRAY * filled:
+        advice = f"their rows are quarantined. Declare `{name}: string` to keep them as they are"
+        return Inferred(reading.type, warning=f"{counted}; {advice}", strays=True)
+    advice = f"kept as string. Declare `{name}: {wanted}` to quarantine the rows that do not fit"
+    return Inferred(STRING, warning=f"{counted}; {advice}")

@@ -145,7 +145,8 @@ class Reading:
         fraction = rf"\d{{0,{scale}}}0*"
         shape = rf"[+-]?{integer}({mark}{fraction})?"
         has_digit = f"regexp_matches({value}, '[0-9]')"
-        cut = f"regexp_replace({self._point(value)}, '(\\.[0-9]{{{scale}}})[0-9]*', '\\1')"
+        led = f"regexp_replace({self._point(value)}, '^([+-]?)\\.', '\\10.')"  # .5 is 0.5: nothing is left of .0 else
+        cut = f"regexp_replace({led}, '(\\.[0-9]{{{scale}}})[0-9]*', '\\1')"
         return (
             f"CASE WHEN regexp_full_match({value}, {literal(shape)}) AND {has_digit} "
             f"THEN TRY_CAST({cut} AS {self.type.sql}) END"
