@@ -81,9 +81,7 @@ def _clear(folder: Path) -> None:
     """Remove what an earlier demo made. UnifyError when `instance` is something else, or somebody is writing to it."""
     instance = folder / "instance"
     if instance.exists() and not _is_ours(instance):
-        raise unify.UnifyError(
-            "this is not the demo's, or in use", where=str(instance), hint="name another folder"
-        )
+        raise unify.UnifyError("this is not the demo's, or in use", where=str(instance), hint="name another folder")
     for name in OURS:
         path = folder / name
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
