@@ -35,10 +35,16 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def root(template: Path) -> Iterator[Path]:
-    """A fresh copy of the template; the source files are those of day 3, which no run has seen."""
+def tmp_path() -> Iterator[Path]:
+    """As pytest's, but in memory where there is room: a tiny run waits for the disk as long as it works."""
     room = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 200 * 2**20
     with tempfile.TemporaryDirectory(prefix="unify-test-", dir=MEMORY if room else None) as folder:
-        copy = Path(shutil.copytree(template, Path(folder) / "root"))
-        jobs.write_sources(copy, 3)
-        yield copy
+        yield Path(folder)
+
+
+@pytest.fixture
+def root(template: Path, tmp_path: Path) -> Path:
+    """A fresh copy of the template; the source files are those of day 3, which no run has seen."""
+    copy = Path(shutil.copytree(template, tmp_path / "root"))
+    jobs.write_sources(copy, 3)
+    return copy
