@@ -6,5 +6,6 @@ names.py      the names they carry
 project.py    the rules a careful user would write for them
 score.py      precision, recall, F1 of clusters against the truth
 memory.py     peak memory of this process
+oasis.py      the published test cases of OData, read by our parser
 contoso.py    the publisher's own sample files, clean and dirty
 """

@@ -2,6 +2,7 @@
 
 contoso    the publisher's sample files, clean and dirty: precision, recall, f1, seconds
 pipeline   generated customers, whole run and stages: seconds, peak_mib, rows, links, customers, f1
+oasis      the published test cases of OData: positive_passed, positive_total, negative_accepted, left_out
 generate   only write the generated customers, and say where
 """
 
@@ -12,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import contoso, generate
+from benchmarks import contoso, generate, oasis
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,6 +45,9 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(measure=_pipeline)
     command = commands.add_parser("generate", parents=[common, sized], help="write the generated customers")
     command.set_defaults(measure=_generate)
+    command = commands.add_parser("oasis", parents=[common], help="the published test cases of OData")
+    command.add_argument("--data", type=Path, default=oasis.DATA, help="folder with the two odata-*-testcases.yaml")
+    command.set_defaults(measure=_oasis)
     return parser
 
 
@@ -62,6 +66,10 @@ def _pipeline(options: argparse.Namespace) -> dict[str, Any]:
 def _generate(options: argparse.Namespace) -> dict[str, Any]:
     made = generate.customers(options.records, seed=options.seed)
     return {"folder": str(made.folder), "records": made.records, "people": made.people, "true_pairs": made.true_pairs}
+
+
+def _oasis(options: argparse.Namespace) -> dict[str, Any]:
+    return oasis.measure(options.data)
 
 
 def _lines(found: Mapping[str, Any], indent: str = "") -> list[str]:
