@@ -59,6 +59,7 @@ def measure(customers: Customers) -> dict[str, Any]:
         "napkin": {
             stage: {"predicted": round(NAPKIN[stage] * millions, 3), "ratio": round(s / (NAPKIN[stage] * millions), 2)}
             for stage, s in stages.items()
+            if stage in NAPKIN
         },
         "rows": sum(e["rows_in"] for e in report["entities"]),
         "links": sum(r["links"] for r in report["rules"]),
