@@ -12,7 +12,12 @@ def dependents_of(project: Project, name: str) -> dict[str, list[str]]:
     only take part because they share a name (default merging) are not listed: nothing was declared about them.
     """
     places: dict[str, list[str]] = {}
-    for column, place in (*_own(project.entity(name)), *_plan(project, name), *_resolution(project, name)):
+    for column, place in (
+        *_own(project.entity(name)),
+        *_plan(project, name),
+        *_resolution(project, name),
+        *_related(project, name),
+    ):
         if place not in places.setdefault(column, []):
             places[column].append(place)
     return places
@@ -88,3 +93,15 @@ def _resolution(project: Project, name: str) -> Iterator[tuple[str, str]]:
         yield project.customer.default.by, "customer.default"
     for column in project.customer.separate:
         yield column, "customer.separate"
+
+
+def _related(project: Project, name: str) -> Iterator[tuple[str, str]]:
+    """Columns that join this entity with others, and those that its activity shows."""
+    for title, relationship in project.relationships.items():
+        if relationship.from_entity == name:
+            yield relationship.from_attribute, f"relationship {title}"
+        if relationship.to_entity == name:
+            yield relationship.to_attribute, f"relationship {title}"
+    for title, activity in project.activities.items():
+        if activity.entity == name:
+            yield from ((column, f"activity {title}") for column in activity.columns.values())

@@ -1,6 +1,6 @@
 """The batch job: a project's sources become a new generation of an instance.
 
-    lease ─▶ begin ─▶ ingest, or carry over ─▶ conflate, or carry over ─▶ publish
+    lease ─▶ begin ─▶ ingest, or carry over ─▶ conflate and bring activities home, or carry over ─▶ publish
 
 What a job does not make anew it carries over from the published generation, so every generation is whole.
 """
@@ -23,6 +23,8 @@ from ingest.labels import check_labels
 from ingest.lists import load_lists
 from ingest.load import load
 from ingest.report import LoadReport
+from segments.activities import ActivitiesMade, make_activities
+from segments.relation_checks import check_relations, relation_warnings
 from unify.conflation.binding import plan_of
 from unify.conflation.normalize import Lists
 from unify.conflation.run import Conflated, ThisRun, conflate
@@ -112,6 +114,7 @@ class _Run:
         self.warnings: list[str] = []
         self.entities: list[EntityReport] = []
         self.conflated = Conflated()
+        self.happened = ActivitiesMade()
 
     def go(self) -> RunReport:
         before = self.store.published()
@@ -141,6 +144,7 @@ class _Run:
             self._ingest(engine, before)
         else:
             self._carry_sources(engine, before)
+        check_relations(self.job.project, {n: engine.columns(table_of(n)) for n in self.job.project.entities})
         if self.job.lists:
             load_lists(engine, self.job.project, self.job.base)
         else:
@@ -155,6 +159,7 @@ class _Run:
                 this=ThisRun(build.number, self.started, PREVIOUS if with_ids else None, self.store.mark(ORDINALS) - 1),
                 progress=self.progress,
             )
+            self.happened = make_activities(engine, self.job.project, self.progress)
         elif before is not None:
             _carry(engine, [t for t in engine.tables(PREVIOUS) if t not in engine.tables()])
             engine.copy_views(PREVIOUS)
@@ -198,15 +203,21 @@ class _Run:
             started=self.started.isoformat(timespec="seconds"),
             seconds=round(perf_counter() - self.clock, 3),
             peak_mib=_peak_mib(),
-            stages=[*self.stages, *found.stages],
-            arrows=[*_ingest_arrows(self.entities), *found.arrows],
+            stages=[*self.stages, *found.stages, *self.happened.stages],
+            arrows=[*_ingest_arrows(self.entities), *found.arrows, *self.happened.arrows],
             entities=self.entities,
             overrides=found.overrides,
             rules=found.rules,
             ignored=found.ignored,
             clusters=found.clusters,
             changes=changes,
-            warnings=[*(f"{e.entity}: {w}" for e in self.entities for w in e.warnings), *found.warnings],
+            activities=self.happened.reports,
+            warnings=[
+                *(f"{e.entity}: {w}" for e in self.entities for w in e.warnings),
+                *found.warnings,
+                *relation_warnings(self.job.project),
+                *self.happened.warnings,
+            ],
         )
         unbalanced = [a.arrow for a in report.arrows if not a.balanced]
         if unbalanced:

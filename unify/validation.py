@@ -20,6 +20,8 @@ from ingest.lists import load_lists
 from ingest.load import load
 from ingest.sniff import sniff
 from ingest.types import parse_type
+from segments.activities import make_activities
+from segments.relation_checks import relation_problems, relation_warnings
 from unify.batch import lists_of
 from unify.conflation.checks import Schemas, plan_problems
 from unify.conflation.columns import resolution_problems
@@ -107,6 +109,9 @@ class _Validation:
             self._entity(name)
         lists_load = self._attempt(lambda: load_lists(self.engine, self.project, self.base))
         rules: list[RuleSentence] = []
+        if len(self.schemas) == len(self.project.entities):
+            self.problems += [str(p) for p in relation_problems(self.project, self.schemas)]
+            self.warnings += relation_warnings(self.project)
         if self.project.conflation is None:
             self.warnings.append(
                 "there is no conflation plan: `unify ingest` works, `unify conflate` has nothing to do"
@@ -182,6 +187,7 @@ class _Validation:
             )
             rules.extend(RuleSentence(kind=r.kind, left=r.left, right=r.right, name=r.name, sentence=r.sentence)
                          for r in found.rules)  # fmt: skip
+            make_activities(self.engine, self.project)
 
         self._attempt(go)
         return rules

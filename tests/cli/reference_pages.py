@@ -36,6 +36,7 @@ NOUNS = (
     spec.Project, spec.Entity, spec.Column, spec.CsvOptions, spec.RowFilter, spec.Incremental, spec.ValueList,
     spec.ConflationPlan, spec.OrderedEntity, spec.DedupeSpec, spec.MatchPair, spec.Rule, spec.Criterion, Veto,
     spec.NormalizeStep, spec.Limit, spec.Resolution, spec.CustomerTable, spec.ClusterSpec, spec.Preference,
+    spec.Relationship, spec.Activity,
 )  # fmt: skip
 """Every noun a project file is made of, from the outside in."""
 
@@ -48,6 +49,9 @@ MEANING = {
     ("Project", "resolution"): "Output column, or name of a group, to which value wins.",
     ("Project", "customer"): "What the Customer table looks like beyond that.",
     ("Project", "clusters"): "Groupings over customers, e.g. `Household`: a column of that name with the cluster's id.",
+    ("Project", "relationships"): "Name to relationship: which column of one entity holds a value of another's.",
+    ("Project", "activities"): "Name to activity: what is on the timelines of customers.",
+    ("Relationship", "description"): "For people.",
     ("Entity", "format"): "How the files are written; otherwise told by their ending.",
     ("Entity", "key"): "The column that identifies a row.",
     (
@@ -99,6 +103,7 @@ SHORT = {
     "MatchPair": "`loyalty.Members -> crm.Contacts: [rules]` under `match` is how it is written.",
     "Veto": "One condition means `{all: [condition]}`.",
     "NormalizeStep": "`lower`, `{alias: <list>}`, `{bypass: <list>}`, `{phone: US}`.",
+    "Relationship": "`web.Orders.ContactId -> crm.Contacts.ContactId` means `{from: …, to: …}`.",
     "Resolution": "`EMail: most recent by ModifiedOn` means `EMail: {by: …}`. A group: `Address: {group: [Street, City]}`.",
     "Preference": "`importance`, `most filled`, `most recent by <column>`, `least recent by <column>`.",
 }  # fmt: skip
@@ -108,8 +113,10 @@ def help_pages():
     """`--help` of the command and all its commands, as Markdown."""
     root = typer.main.get_command(app)
     sections = [_block(["--help"])]
-    for name in root.commands:
+    for name, command in root.commands.items():
         sections.append(f"### unify {name}\n\n{_block([name, '--help'])}")
+        for below in getattr(command, "commands", {}):
+            sections.append(f"### unify {name} {below}\n\n{_block([name, below, '--help'])}")
     return "\n\n".join(sections)
 
 

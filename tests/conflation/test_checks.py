@@ -4,9 +4,10 @@ import re
 
 import pytest
 
-from unify.conflation.checks import check_plan, family
+from unify.conflation.checks import check_plan
 from unify.core.documents import parse_project
 from unify.core.errors import SpecError
+from unify.core.problems import family
 
 SCHEMAS = {
     "crm.Contacts": {"ContactId": "VARCHAR", "EMail": "VARCHAR", "Name": "VARCHAR", "Born": "DATE", "Age": "BIGINT"},

@@ -90,6 +90,7 @@ def test_nothing_is_left_lying_about():
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
 TERMS = {t.lower() for row in re.findall(r"^\| (\*\*.+?) \|", GLOSSARY, re.MULTILINE) for t in re.findall(r"\*\*(.+?)\*\*", row)}  # fmt: skip
 NOUN_TO_TERM = {
+    "Activity": "activity", "Relationship": "relationship",
     "ClusterSpec": "cluster", "Column": "column", "ConflationPlan": "conflation plan", "Criterion": "criterion",
     "CsvOptions": "csv options", "CustomerTable": "customer", "DedupeSpec": "dedupe", "Entity": "entity",
     "Incremental": "incremental folder", "Limit": "limit", "MatchPair": "match", "NormalizeStep": "normaliser",

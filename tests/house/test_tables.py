@@ -30,6 +30,8 @@ GRAINS = {
     "customer_sources": ["ordinal"],
     "customer_lineage": ["CustomerId", "column"],
     "ConflationMatchPairs": ["TrueObjectId"],
+    "UnifiedActivity": ["ActivityId"],
+    "orphan_activities": ["entity", "key"],
     **{table_of(name): [entity.key] for name, entity in PROJECT.entities.items()},
     **{corrupt_table_of(name): ["file", "line"] for name in PROJECT.entities},
     **{f"Deduplication_{table_of(name)}": [PROJECT.entities[name].key] for name in ORDER},
@@ -37,7 +39,7 @@ GRAINS = {
 """Table to the columns of which no two rows have the same; none: exactly one row. Null: rows as ingested, any number."""
 ALSO_UNIQUE = [
     ("records", ["entity", "key"]), ("members", ["entity", "key"]), ("customer_ids", ["ordinal"]),
-    ("entities", ["table_name"]),
+    ("entities", ["table_name"]), ("UnifiedActivity", ["SourceTableName", "SourceActivityId"]),
 ]  # fmt: skip
 
 

@@ -9,10 +9,11 @@ Location.*), unless that would put two columns of one entity together.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from unify.conflation.checks import Problem, Schemas
+from unify.conflation.checks import Schemas
 from unify.conflation.column_types import combining_label
 from unify.core.errors import did_you_mean
 from unify.core.names import table_of
+from unify.core.problems import Problem
 from unify.spec import Project
 
 

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from unify.conflation.attributes import Attribute, Attributes, Draft, default_columns
-from unify.conflation.checks import Problem, Schemas
+from unify.conflation.checks import Schemas
 from unify.conflation.column_types import promote, recency_family
 from unify.conflation.picks import CustomerColumns, EntityColumns, Feed, Pick, Preferred, UnifiedColumn
 from unify.core.errors import SpecError, did_you_mean
 from unify.core.names import table_of
+from unify.core.problems import Problem
 from unify.spec import Project, Resolution
 
 CUSTOMER_ID = "CustomerId"

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from unify.conflation.checks import family
 from unify.conflation.limits import components
 from unify.conflation.normalize import Lists
 from unify.conflation.pairs import RuleRunner
@@ -21,6 +20,7 @@ from unify.conflation.rules import BoundRule
 from unify.core.engine import Engine, scalar
 from unify.core.errors import SpecError
 from unify.core.names import quote
+from unify.core.problems import family
 from unify.core.progress import Progress
 from unify.core.reports import RuleReport
 from unify.core.steps import Query, Step

@@ -8,7 +8,8 @@ RunReport
 ├── rules       per rule: candidates, links, marginal yield, seconds
 ├── ignored     values that were no evidence
 ├── clusters    sizes, largest, cuts
-└── changes     customers created, merged, split, retired since the previous generation
+├── changes     customers created, merged, split, retired since the previous generation
+└── activities  per activity: the way to customers, rows that found theirs, orphans
 """
 
 from collections.abc import Iterator
@@ -154,6 +155,27 @@ class ChangeReport(Report):
     unchanged: int = 0
 
 
+class ActivityReport(Report):
+    """What happened to customers, of one activity entity; rows = activities + orphans + hidden.
+
+    path      the relationships from the entity to Customer
+    orphans   reason to rows that lead to no customer; the table `orphan_activities` has all
+    hidden    rows of an activity that is left out of the timeline
+    undated   activities without a time; `several`: those that could be of more than one customer
+    """
+
+    activity: str
+    entity: str
+    path: str
+    rows: int
+    activities: int
+    customers: int
+    orphans: dict[str, int] = {}
+    hidden: int = 0
+    undated: int = 0
+    several: int = 0
+
+
 class RunReport(Report):
     """Everything a run says about itself."""
 
@@ -171,6 +193,7 @@ class RunReport(Report):
     ignored: list[IgnoredValue] = []
     clusters: ClusterReport | None = None
     changes: ChangeReport | None = None
+    activities: list[ActivityReport] = []
     warnings: list[str] = []
 
     def __str__(self) -> str:

@@ -6,7 +6,9 @@
     ├── conflation: ConflationPlan            conflation.py   order, dedupe rules, match rules, limits
     ├── resolution: {column: Resolution}      resolution.py   which value wins
     ├── customer: CustomerTable               resolution.py   what the Customer table looks like
-    └── clusters: {name: ClusterSpec}         conflation.py   households and the like, over Customer
+    ├── clusters: {name: ClusterSpec}         conflation.py   households and the like, over Customer
+    ├── relationships: {name: Relationship}   relationship.py which column holds the key of which entity
+    └── activities: {name: Activity}          relationship.py what happened to customers
 
 Words are settled in docs/glossary.md. Everything is checked twice: each noun alone when it is made (pydantic), and the
 whole project against the real columns once the sources are known (checks.py).
@@ -27,9 +29,11 @@ from unify.spec.entities import Column, CsvOptions, Entity, Incremental, RowFilt
 from unify.spec.lists import ValueList
 from unify.spec.preference import Preference
 from unify.spec.project import Project
+from unify.spec.relationship import Activity, Relationship
 from unify.spec.resolution import CustomerTable, Resolution
 
 __all__ = [
+    "Activity",
     "ClusterSpec",
     "Column",
     "ConflationPlan",
@@ -45,6 +49,7 @@ __all__ = [
     "OrderedEntity",
     "Preference",
     "Project",
+    "Relationship",
     "Resolution",
     "RowFilter",
     "Rule",

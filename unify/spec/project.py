@@ -9,12 +9,13 @@ from unify.spec.base import EntityName, Name, Noun
 from unify.spec.conflation import ClusterSpec, ConflationPlan
 from unify.spec.entities import Entity
 from unify.spec.lists import ValueList
+from unify.spec.relationship import Activity, Relationship, RelationshipName, short_relationship
 from unify.spec.resolution import MAX_GROUPS, CustomerTable, Resolution, short_resolution
 
 RESERVED = re.compile(
     "customer_(ids|changes|sources|lineage|values|cluster_.*)|override_(pairs|rids)|list_values|record_rows|previous_ids"
     "|dedupe_groups|deduplication_.*|(values|merge|ignored|links|star|stars|left|right|groups|similar|limit|prepared)_.*"
-    "|cut_links|left_out|.*_corrupt|arrow_.*"
+    "|orphan_activities|activity_reach_.*|cut_links|left_out|.*_corrupt|arrow_.*"
 )
 """Tables of ours that `<source>_<entity>` could collide with: those of docs/tables.md and the scratch ones of a run."""
 
@@ -32,6 +33,8 @@ class Project(Noun):
     resolution: dict[str, Annotated[Resolution, BeforeValidator(short_resolution)]] = {}
     customer: CustomerTable = CustomerTable()
     clusters: dict[Name, ClusterSpec] = {}
+    relationships: dict[RelationshipName, Annotated[Relationship, BeforeValidator(short_relationship)]] = {}
+    activities: dict[Name, Activity] = {}
 
     @property
     def entities(self) -> dict[str, Entity]:
