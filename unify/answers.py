@@ -60,13 +60,13 @@ class Answer:
         from rich.console import Console
         from rich.table import Table
 
-        table = Table(*self.columns, caption=_caption(len(self)))
+        table = Table(*self.columns)
         for row in self._table.slice(0, SHOWN).to_pylist():
             table.add_row(*("" if v is None else str(v) for v in row.values()))
         console = Console(width=120, force_terminal=False, no_color=True)
         with console.capture() as capture:
             console.print(table)
-        return capture.get().rstrip()
+        return f"{capture.get().rstrip()}\n{_caption(len(self))}"
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{escape(c)}</th>" for c in self.columns)
@@ -93,4 +93,6 @@ def _different(names: list[str]) -> list[str]:
 
 
 def _caption(rows: int) -> str:
+    if rows == 1:
+        return "1 row"
     return f"{rows:,} rows" if rows <= SHOWN else f"the first {SHOWN} of {rows:,} rows"

@@ -51,6 +51,8 @@ class DuckDBEngine:
         if path is not None:
             config["temp_directory"] = str(path.with_suffix(".spill"))
         self.connection = duckdb.connect(str(path) if path else ":memory:", config=config)
+        # In a notebook and under `python -c` DuckDB draws a progress bar on stdout, in the middle of our JSON.
+        self.connection.execute("SET enable_progress_bar = false")
         self._defined: set[str] = set()
         self._reading = False
         _open.add(self)
