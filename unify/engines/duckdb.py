@@ -54,7 +54,6 @@ class DuckDBEngine:
         # In a notebook and under `python -c` DuckDB draws a progress bar on stdout, in the middle of our JSON.
         self.connection.execute("SET enable_progress_bar = false")
         self._defined: set[str] = set()
-        self._reading = False
         _open.add(self)
 
     @classmethod
@@ -64,18 +63,10 @@ class DuckDBEngine:
         engine = cls()
         engine.attach(path, GENERATION)
         engine.connection.execute(f"USE {GENERATION}")
-        engine._reading = True
         if sealed:
             engine.connection.execute("SET enable_external_access = false")
             engine.connection.execute("SET lock_configuration = true")
         return engine
-
-    def cursor(self) -> duckdb.DuckDBPyConnection:
-        """A connection of its own on the same data; a DuckDB 2 cursor does not inherit USE."""
-        cursor = self.connection.cursor()
-        if self._reading:
-            cursor.execute(f"USE {GENERATION}")
-        return cursor
 
     def question(self, sql: str, params: dict[str, Any]) -> pa.Table:
         """The answer to a user's SQL: one SELECT (or DESCRIBE, SHOW, EXPLAIN), nothing else. QueryError otherwise."""
