@@ -40,7 +40,7 @@ TOKEN: Final = re.compile(
 )
 NAME_STARTS: Final = frozenset(("Lu", "Ll", "Lt", "Lm", "Lo", "Nl"))
 NAME_GOES_ON: Final = NAME_STARTS | {"Nd", "Mn", "Mc", "Pc", "Cf"}
-ESCAPE: Final = re.compile("%[0-9A-Fa-f]{2}")
+STRAY: Final = re.compile("%(?![0-9A-Fa-f]{2})")
 LOOKALIKES: Final[Mapping[str, str]] = {
     "=": "eq", "==": "eq", "!=": "ne", "<>": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge", "&&": "and",
     "||": "or", "!": "not", "+": "add", "-": "sub", "*": "mul", "/": "div", "%": "mod",
@@ -70,7 +70,7 @@ class Source:
         self._refuse_unwritable()
 
     def _decoded(self, text: str) -> str:
-        stray = next((m for m in re.finditer("%", text) if not ESCAPE.match(text, m.start())), None)
+        stray = STRAY.search(text)
         if stray:
             raise ODataSyntaxError(
                 "'%' without two hexadecimal digits", position=self.offset + stray.start(), hint="write %25 for %"

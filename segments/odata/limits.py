@@ -4,7 +4,7 @@ MAX_LENGTH = 32_768
 """Characters of a URL or of one expression: servers and proxies cut at 8 to 32 KiB, so nobody loses a question that
 could have arrived; beyond it a body would be the place."""
 
-MAX_TOKENS = 2_500
+MAX_TOKENS = 2_100
 """Names, literals and signs of one option value. A token costs 1 to 4 µs, so this holds a hostile value under 10 ms;
 an `in` list of 1,000 customer ids takes 2,002 of them."""
 
@@ -18,6 +18,12 @@ MAX_HEIGHT = 150
 
 MAX_OPTIONS = 100
 """Parts between `&`. The system query options are 16; the rest are parameter aliases."""
+
+MAX_WORDS = 1_000
+"""Words and phrases of one search."""
+
+MAX_SEGMENTS = 100
+"""Parts between `/` of a resource path: a hundred hops from one customer lead nowhere a person could name."""
 
 MAX_NAME = 128
 """Characters of one part of a name: the limit of OData 4.01 for identifiers."""

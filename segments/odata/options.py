@@ -28,6 +28,7 @@ from segments.odata.ast_options import (
     Top,
 )  # fmt: skip
 from segments.odata.lexer import Cursor
+from segments.odata.limits import MAX_WORDS
 from segments.odata.search import SearchReader
 
 Item = TypeVar("Item")
@@ -92,7 +93,7 @@ class OptionParser(ApplyParser):
         reader = SearchReader(self.source, position, self.part, nested=nested, encoded=self.encoded)
         reader.depth = self.depth
         term, end = reader.whole()
-        self.left = min(self.left, reader.left)
+        self.left -= MAX_WORDS - reader.left
         self.jump(end)
         return term
 

@@ -92,10 +92,15 @@ class PathParser(Cursor):
                 if self.start > self.before:
                     self.fail("no space may stand here", at=self.before)
                 segments.append(self._segment())
-            elif self.text == "(" and isinstance(last, Name | Filtered | Arguments):
+            elif self.text == "(" and (isinstance(last, Name | Filtered) or self._may_have_key(segments)):
                 segments.append(self._arguments(last))
             else:
                 return
+
+    @staticmethod
+    def _may_have_key(segments: list[Segment]) -> bool:
+        """Whether the last segment are parameters of a function, behind which a key may stand: `ByColor(c='r')(2)`."""
+        return isinstance(segments[-1], Arguments) and not isinstance(segments[-2], Arguments)
 
     def _segment(self) -> Segment:
         at, text = self.start, self.text

@@ -49,8 +49,8 @@ from segments.odata.lexer import valid_name
 
 PRIMARY: Final = 9
 """How tightly everything without an operator binds."""
-WORDS: Final = frozenset(("null", "true", "false", "inf", "nan", "not"))
-"""Names no attribute can have where an operand begins."""
+WORDS: Final = frozenset(("null", "true", "false", "INF", "NaN", "not"))
+"""Names no attribute can have where an operand begins. A dialect may also refuse other spellings of them."""
 
 
 def print_expression(tree: Expression | ValueList) -> str:
@@ -123,15 +123,11 @@ def _double(value: float) -> str:
 
 
 def _unary(tree: Unary) -> str:
-    if tree.operator == "not":
-        return "not " + within(tree.operand, UNARY)
     text = within(tree.operand, UNARY)
-    return f"-({text})" if isinstance(tree.operand, Literal | Path) and text[0] != "(" and _sticks(text) else "-" + text
-
-
-def _sticks(text: str) -> bool:
-    """Whether a minus in front would become part of the literal: `-5`, `-INF`, `-2020-01-01`."""
-    return text[0].isdigit() or text[0] in "+-" or text == "INF"
+    if tree.operator == "not":
+        return "not " + text
+    # A minus directly in front would become part of these literals: -5, -INF, -2020-01-01.
+    return ("- " if text[0].isdigit() or text[0] in "+-" or text == "INF" else "-") + text
 
 
 def _binary(tree: Binary) -> str:
@@ -179,7 +175,7 @@ def print_segments(path: Path) -> str:
     for segment in path.segments[1:]:
         out += [print_segment(segment)] if isinstance(segment, Arguments) else ["/", print_segment(segment)]
     text = "".join(out)
-    if len(path.segments) == 1 and text.lower() in WORDS:
+    if len(path.segments) == 1 and text in WORDS:
         raise ValueError(f"{text!r} reads as a literal or an operator, not as an attribute")
     return text
 

@@ -12,7 +12,7 @@ from typing import Final, NoReturn
 from segments.odata.ast_options import AllOf, AnyOf, Incomplete, Not, Phrase, SearchTerm, Word
 from segments.odata.errors import ODataSyntaxError, shown
 from segments.odata.lexer import Source
-from segments.odata.limits import MAX_DEPTH, MAX_TOKENS
+from segments.odata.limits import MAX_DEPTH, MAX_WORDS
 
 TOKEN: Final = re.compile(
     r"""[ \t]*+(?:(?P<open>\()|(?P<close>\))|(?P<phrase>"[^"]++")|(?P<incomplete>'[^']*+(?:''[^']*+)*+')
@@ -34,14 +34,11 @@ class SearchReader:
             if data:
                 text = "".join(STAND_IN if c == ";" and i in data else c for i, c in enumerate(text))
         self.matches = TOKEN.finditer(text, start)
-        self.depth, self.left, self.end = 0, MAX_TOKENS, start
+        self.depth, self.left, self.end = 0, MAX_WORDS, start
         self.advance()
 
     def advance(self) -> None:
         """The next token."""
-        self.left -= 1
-        if self.left < 0:
-            self.fail(f"more than {MAX_TOKENS:,} words", hint="shorten the search")
         match = next(self.matches)
         self.before = self.end
         self.kind = match.lastgroup or "end"
@@ -111,6 +108,9 @@ class SearchReader:
     def negated(self) -> SearchTerm:
         """A word, a phrase or a group, with any number of NOT in front."""
         at = self.start
+        self.left -= 1
+        if self.left < 0:
+            self.fail(f"more than {MAX_WORDS:,} words", hint="shorten the search")
         if self.operator("NOT"):
             self.depth += 1
             if self.depth > MAX_DEPTH:

@@ -27,7 +27,7 @@ from segments.odata.ast_options import AliasValue, Custom, Filter, Membership, O
 from segments.odata.dialect import CUSTOMER_INSIGHTS, Dialect
 from segments.odata.errors import ODataSyntaxError, shown
 from segments.odata.lexer import NAME, Source
-from segments.odata.limits import MAX_HEIGHT, MAX_LENGTH, MAX_OPTIONS
+from segments.odata.limits import MAX_HEIGHT, MAX_LENGTH, MAX_OPTIONS, MAX_SEGMENTS
 from segments.odata.options import OPTIONS, TEXTS, OptionParser, option_name, raw_text
 from segments.odata.paths import is_key_value
 from unify.core.errors import did_you_mean
@@ -104,7 +104,10 @@ def _pieces(text: str, dialect: Dialect) -> list[str]:
     """The raw path at its slashes but those in parentheses. A slash in a key is kept or refused as the dialect says."""
     pieces: list[str] = []
     depth, quoted = 0, False
-    for piece in text.split("/"):
+    parts = text.split("/")
+    if len(parts) > MAX_SEGMENTS:
+        raise ODataSyntaxError(f"a path of {len(parts):,} segments", position=0, expected=f"at most {MAX_SEGMENTS}")
+    for piece in parts:
         if pieces and depth > 0:
             if quoted and not dialect.slash_in_key:
                 at = sum(map(len, pieces)) + len(pieces) - 1
@@ -166,15 +169,17 @@ def _segments(source: Source, dialect: Dialect, *, first: bool) -> list[Segment]
 
 def _arguments(parser: OptionParser, segments: list[Segment]) -> None:
     """Parentheses behind a name, all of them, up to the end of the piece."""
-    while parser.kind != "end":
-        if parser.start > parser.before or parser.text != "(":
-            parser.unexpected("'(' or the end of the segment")
-        parser.follow(segments)
-        last = segments[-1]
-        if isinstance(last, Arguments):
-            for item in last.items:
-                if not is_key_value(item.value):
-                    parser.fail("keys and parameters in a path are literals or @aliases", at=item.value.at)
+    parser.follow(segments)
+    if parser.kind != "end" or not all(isinstance(segment, Arguments) for segment in segments[1:]):
+        parser.fail(
+            "more than a name and its parentheses",
+            at=len(segments[0].text),
+            hint="a / between segments is not percent-encoded",
+        )  # type: ignore[union-attr]
+    for segment in segments:
+        for item in segment.items if isinstance(segment, Arguments) else ():
+            if not is_key_value(item.value):
+                parser.fail("keys and parameters in a path are literals or @aliases", at=item.value.at)
 
 
 def _system(source: Source, dialect: Dialect, *, first: bool) -> Segment:
@@ -247,6 +252,8 @@ def _option(part: str, offset: int, dialect: Dialect) -> tuple[Option, str]:
     name = head.text.strip(" \t") if dialect.loose_space else head.text
     value = Source(raw_value, offset=offset + len(raw_name) + 1, plus_is_space=plus)
     if name.startswith("@"):
+        if not equals:
+            raise ODataSyntaxError(f"{name[:40]} has no value", position=offset + len(raw_name), expected="'='")
         return _alias_value(name, head, value, dialect, offset)
     parser = OptionParser(Source("", offset=offset), dialect)
     key = option_name(name, parser)
