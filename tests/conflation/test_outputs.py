@@ -59,7 +59,7 @@ def rows(engine: DuckDBEngine, table: str) -> list[dict[str, object]]:
 def test_every_record_of_a_group_is_listed_with_its_strongest_link(engine: DuckDBEngine) -> None:
     found = {row["Id"]: row for row in rows(engine, "Deduplication_crm_Contacts")}
     assert list(found) == ["9", "10", "11"]
-    assert {row["Id_Alternate"] for row in found.values()} == {"10;11;9"}
+    assert {key: row["Id_Alternate"] for key, row in found.items()} == {"9": None, "10": "10;11;9", "11": None}
     assert {row["Deduplication_WinnerId"] for row in found.values()} == {"10"}
     [group] = {row["Deduplication_GroupId"] for row in found.values()}
     assert len(str(group)) == 32

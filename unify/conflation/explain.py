@@ -253,7 +253,7 @@ class Explainer:
 
     def customer(self, name: str) -> Explanation:
         """A customer by id (retired ids resolve) or by one of its records: records, links, and every value's origin."""
-        customer_id = self._customer_id(name)
+        customer_id = self.customer_id(name)
         members = self._records("m.CustomerId = $id", id=customer_id)
         infos = self._infos([r["rid"] for r in members])
         graph = self._graph([r["rid"] for r in members])
@@ -273,7 +273,8 @@ class Explainer:
             values=self._values(customer_id, infos),
         )
 
-    def _customer_id(self, name: str) -> str:
+    def customer_id(self, name: str) -> str:
+        """The active id of a customer (retired ids resolve) or of one of its records. QueryError when there is none."""
         if CUSTOMER_ID.match(name):
             found = resolve(self.engine, name)
             if found is None:

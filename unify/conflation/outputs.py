@@ -40,7 +40,8 @@ def deduplication_step(entity: str, key: str) -> Step:
     """One row per record in a group of two or more, winner and alternates alike.
 
     Rule and Score are those of the record's strongest link inside its group: the earliest rule, then the best score.
-    The group's id is derived from its smallest key, so that it outlives a change of winner.
+    The winner's row alone lists all keys of the group: on every row a group of 40,000 would take 10 GB. The group's id
+    is derived from its smallest key, so that it outlives a change of winner.
     """
     sql = (
         "WITH grouped AS (\n"
@@ -56,7 +57,7 @@ def deduplication_step(entity: str, key: str) -> Step:
         "  SELECT winner, array_to_string(list_sort(list(key)), ';') AS keys, min(key) AS smallest,\n"
         "    any_value(key) FILTER (WHERE rid = winner) AS winner_key FROM grouped GROUP BY winner\n"
         ")\n"
-        f"SELECT g.key AS {quote(key)}, s.keys AS {quote(f'{key}_Alternate')},\n"
+        f"SELECT g.key AS {quote(key)}, CASE WHEN g.rid = g.winner THEN s.keys END AS {quote(f'{key}_Alternate')},\n"
         '  md5($entity || chr(31) || s.smallest) AS "Deduplication_GroupId",\n'
         '  s.winner_key AS "Deduplication_WinnerId", r.name AS "Rule", t.score AS "Score"\n'
         "FROM grouped AS g JOIN groups AS s ON s.winner = g.winner\n"

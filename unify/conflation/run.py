@@ -41,6 +41,8 @@ from unify.spec import Project
 
 LARGEST = 10
 """Customers with the most records that the report names."""
+SUSPICIOUS = 200
+"""Records of one customer from which a person is unlikely to be one."""
 IGNORED_SHOWN = 100
 """Ignored values in the report, those with the most pairs first; the table `ignored` has all."""
 
@@ -143,6 +145,29 @@ def _build(engine: Engine, steps: Iterable[Step]) -> None:
         engine.build(step)
 
 
+def _ignored_warnings(engine: Engine, rules: list[RuleReport]) -> Iterator[str]:
+    """One sentence per rule that left values out, naming the worst."""
+    worst = (
+        "SELECT rule, count(*) AS n, arg_max(value, pairs) AS value, max(records) AS records FROM ignored GROUP BY rule"
+    )
+    names = {r.rule: r.name for r in rules}
+    for row in engine.fetch(Query(f"{worst} ORDER BY rule")).to_pylist():
+        values = "1 value is" if row["n"] == 1 else f"{row['n']:,} values are"
+        yield (
+            f"rule {names[row['rule']]!r}: {values} no evidence, the worst {row['value']!r} on {row['records']:,} records; "
+            "the table `ignored` says why"
+        )
+
+
+def _size_warnings(clusters: ClusterReport) -> Iterator[str]:
+    if clusters.largest and clusters.largest[0].records > SUSPICIOUS:
+        worst = clusters.largest[0]
+        yield (
+            f"customer {worst.CustomerId} holds {worst.records:,} records: a rule may chain strangers; `unify explain` it, "
+            "or set a limit (`limits: [{max_records: 50}]`)"
+        )
+
+
 def _report(engine: Engine, found: Conflated, records: int, clustered: Clustered, identity: IdentityReport) -> None:
     """Fill in what needs all tables: yields, sizes, ignored values, changes, accounting."""
     yields = {r["rule"]: r["records"] for r in engine.fetch(Query(YIELDS)).to_pylist()}
@@ -164,6 +189,7 @@ def _report(engine: Engine, found: Conflated, records: int, clustered: Clustered
         dedupe_groups=clustered.dedupe_groups,
         cuts=dict(clustered.cuts),
     )
+    found.warnings += [*_ignored_warnings(engine, found.rules), *_size_warnings(found.clusters)]
     found.changes = ChangeReport(
         created=identity.created,
         merged=identity.merged,
