@@ -25,6 +25,9 @@ from unify.core.steps import Query
 INLINE_VALUES = 16
 """Of a list. Longer ones become a hashed set: 1 000 values over a million rows take 0.03 s, not 2 s."""
 
+SAFE_DIGITS = 27
+"""Of the terms of a sum: a hundred thousand million of them fit into 38 digits. With a longer one the sum is null."""
+
 _OPERATORS = {
     "eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">=",
     "is": "IS NOT DISTINCT FROM", "is_not": "IS DISTINCT FROM",
@@ -287,8 +290,16 @@ def _aggregate_sql(function: str, kind: Type) -> str:
         return "sum(v ORDER BY v) / count(v)"
     if function in ("min", "max"):
         return f"{function}(v)"
-    by_kind = {"integer": "TRY_CAST(sum(v) AS BIGINT)", "double": "sum(v ORDER BY v)"}
-    return by_kind.get(kind.kind, f"CAST(sum(v) AS DECIMAL(38,{kind.scale}))")
+    if kind.kind != "decimal":
+        return {"integer": "TRY_CAST(sum(v) AS BIGINT)", "double": "sum(v ORDER BY v)"}[kind.kind]
+    total = f"CAST(sum(%s) AS DECIMAL(38,{kind.scale}))"
+    if kind.precision <= SAFE_DIGITS:
+        return total % "v"
+    # A sum that overflows fails the query, and TRY does not reach into aggregates.
+    small = (
+        f"abs(v) < CAST('1{'0' * (SAFE_DIGITS - kind.scale)}' AS {kind.sql})" if kind.scale <= SAFE_DIGITS else "v = 0"
+    )
+    return f"CASE WHEN bool_and({small}) THEN {total % f'CASE WHEN {small} THEN v END'} END"
 
 
 def _compare_decimals(op: str, left: str, right: str, a: Type, b: Type) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, localcontext
-from math import isfinite
+from math import isfinite, nan
 from typing import Any, cast
 from uuid import UUID
 
@@ -168,7 +168,7 @@ def rescale(value: Decimal, kind: Type) -> Decimal | None:
         context.prec = 2 * DIGITS + 2
         if not value.is_finite() or abs(value) >= Decimal(10) ** (kind.precision - kind.scale):
             return None
-        return value.quantize(Decimal(1).scaleb(-kind.scale), rounding="ROUND_DOWN")
+        return value.quantize(Decimal(1).scaleb(-kind.scale), rounding="ROUND_DOWN") + 0  # SQL has no minus zero
 
 
 def _text(_: Type, value: str) -> str:
@@ -180,7 +180,7 @@ def _text(_: Type, value: str) -> str:
 
 
 def _double(_: Type, value: float) -> float:
-    return float(value) + 0.0
+    return nan if value != value else float(value) + 0.0  # one NaN, so that equal trees are equal  # noqa: PLR0124
 
 
 def _datetime(_: Type, value: datetime) -> datetime:

@@ -93,7 +93,7 @@ def negate(kind: Type, a: Any) -> Number | None:
 
 def absolute(kind: Type, a: Any) -> Number | None:
     """|a|."""
-    return negate(kind, a) if a < 0 else a
+    return abs(a) if kind.kind == "double" else negate(kind, a) if a < 0 else a
 
 
 def _rounding(mode: str) -> Callable[[Type, Any], Number | None]:

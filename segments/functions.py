@@ -97,7 +97,10 @@ def _sum(types: Types) -> tuple[Types, Type]:
 def _product(types: Types) -> tuple[Types, Type]:
     a, b = (as_decimal(t) for t in types)
     scale = a.scale + b.scale
-    return (a, b), decimal(max(min(DIGITS, a.precision + b.precision), scale), scale)
+    result = decimal(max(min(DIGITS, a.precision + b.precision), scale), scale)
+    if result.precision > 18:  # DuckDB multiplies two decimals of up to 18 digits in 64 bits, and then it overflows
+        a = decimal(max(a.precision, 19), a.scale)
+    return (a, b), result
 
 
 def _alike(types: Types) -> tuple[Types, Type]:
@@ -235,7 +238,9 @@ def _dates() -> list[Function]:
         Function("negate", ("duration",), DURATION, "TRY(-{0})", values.negate, "minus {0}", _D),
     ]
     for kind in (DATE, DATETIME):
-        whole = "TRY({0} + TRY_CAST({1} AS INTEGER))" if kind == DATE else "TRY({0} + to_days(TRY_CAST({1} AS INTEGER)))"
+        whole = (
+            "TRY({0} + TRY_CAST({1} AS INTEGER))" if kind == DATE else "TRY({0} + to_days(TRY_CAST({1} AS INTEGER)))"
+        )
         months = "CAST(TRY({0} + to_months(TRY_CAST({1} AS INTEGER))) AS {type})"
         rows += [
             Function("add_days", (kind.kind, "integer"), kind, _guard(whole, kind), values.add_days, "{1} days after {0}", _D),

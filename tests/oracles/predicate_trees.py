@@ -5,7 +5,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from segments import predicate as p
-from segments.fields import BOOLEAN, KINDS, Catalog, Relation, Table, Type, decimal, type_of_sql
+from segments.fields import BOOLEAN, KINDS, Catalog, Relation, Table, Type, decimal, rescale, type_of_sql
 from segments.functions import table as functions
 
 CLOCK = dt.datetime(2024, 3, 31, 0, 59, 59, 999_999)  # an instant before Europe puts its clocks forward
@@ -151,9 +151,10 @@ def _by_result():
 
 
 class Trees:
-    """Well-typed trees. `tables`: the rows in sight, outermost first."""
+    """Well-typed trees. `tables`: the rows in sight, outermost first. `related`: with paths; a query of them is slow."""
 
-    def __init__(self, rng):
+    def __init__(self, rng, *, related=True):
+        self.related = related
         self.rng = rng
         self.draw = Draw(rng)
         self.by_result = _by_result()
@@ -170,7 +171,7 @@ class Trees:
         found = []
         for up, table in enumerate(reversed(tables)):
             starts = [((), table)] + [
-                ((x.name,), x.to_table) for x in RELATIONS if x.from_table == table and not x.many
+                ((x.name,), x.to_table) for x in RELATIONS if self.related and x.from_table == table and not x.many
             ]
             for path, end in starts:
                 for name, a in CATALOG.tables[end].attributes.items():
@@ -189,7 +190,8 @@ class Trees:
         if kind == "boolean":
             return self.predicate(tables, depth)
         if (
-            r.random() < 0.12
+            self.related
+            and r.random() < 0.12
             and len(tables) < 4
             and kind in ("integer", "decimal", "double", "string", "date", "datetime")
         ):
@@ -243,7 +245,7 @@ class Trees:
             kind = r.random()
             if kind < 0.2:
                 return p.Not(self.predicate(tables, depth - 1))
-            if kind < 0.9 or len(tables) > 3:
+            if kind < 0.9 or len(tables) > 3 or not self.related:
                 parts = tuple(self.predicate(tables, depth - 1) for _ in range(r.choice([0, 1, 2, 2, 2, 3, 3])))
                 return r.choice([p.And, p.Or])(parts)
             names, up, end = self.path(tables)

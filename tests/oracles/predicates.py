@@ -5,7 +5,7 @@ segments/function_values.py; logic, comparisons, paths, aggregates and scopes ar
 """
 
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from functools import reduce
 from typing import Any
 
@@ -147,7 +147,11 @@ def aggregated(function, values, kind):
     if function in ("min", "max"):
         return {"min": min, "max": max}[function](values, key=total)
     values = sorted(values, key=total)
-    added = reduce(lambda a, b: a + b, values)
+    with localcontext() as context:
+        context.prec = 80
+        if kind.kind == "decimal" and any(abs(v).scaleb(kind.scale) >= 10**27 for v in values):
+            return None
+        added = reduce(lambda a, b: a + b, values)
     if function == "avg":
         return added / len(values)
     if kind.kind == "integer":
