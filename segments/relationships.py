@@ -40,6 +40,11 @@ class Hop:
     to_one: bool
     system: bool = False
 
+    @property
+    def ends(self) -> tuple[str, str]:
+        """Both attributes, `source.Entity.Column`."""
+        return f"{self.from_entity}.{self.from_attribute}", f"{self.to_entity}.{self.to_attribute}"
+
     def __str__(self) -> str:
         return f"{self.from_entity}.{self.from_attribute} → {self.to_entity}.{self.to_attribute}"
 
@@ -75,9 +80,14 @@ class RelationshipGraph:
         self.profiles = [o.entity for o in plan.order if o.entity in project.entities] if plan else []
         self.hops = [*_declared(project), *_system(project, self.profiles)]
 
-    def system(self) -> list[Hop]:
-        """Customer to each entity of the plan, in the plan's order."""
-        return [hop for hop in self.hops if hop.system and hop.from_entity == CUSTOMER]
+    def listed(self) -> list[Hop]:
+        """Every relationship once: as it was declared; the system's from Customer, in the plan's order."""
+        ahead = {name: (r.start, r.end) for name, r in self.project.relationships.items()}
+        return [
+            hop
+            for hop in self.hops
+            if (hop.from_entity == CUSTOMER if hop.system else ahead[hop.relationship] == hop.ends)
+        ]
 
     def paths(self, start: str, end: str = CUSTOMER, *, to_one: bool = False, limit: int = MOST_PATHS) -> list[Path]:
         """Ways from one entity to another that pass no entity twice; short ones first, then by name.
@@ -158,9 +168,7 @@ class RelationshipGraph:
             if not onward:
                 raise SpecError(f"relationship {name!r} does not touch {here}: it joins {hops[0]}")
             if not onward[0].to_one:
-                raise SpecError(
-                    f"relationship {name!r} leads from {here} to many rows: a row would have many customers"
-                )
+                raise SpecError(f"relationship {name!r} leads from a row of {here} to many rows, so to many customers")
             path.append(onward[0])
             here = onward[0].to_entity
         last = next((h for h in self.hops if h.system and h.from_entity == here), None)

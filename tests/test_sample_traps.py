@@ -78,6 +78,11 @@ def check_activity(connection, expect):
     assert customer_of(connection, parent_key(connection, expect["activity"])) == customer_of(
         connection, expect["record"]
     )
+    [customer] = one(
+        connection, "SELECT CustomerId FROM UnifiedActivity WHERE SourceTableName = $table AND SourceActivityId = $key",
+        table=table_of(expect["activity"][0]), key=expect["activity"][1],
+    )  # fmt: skip
+    assert customer == customer_of(connection, expect["record"])
 
 
 def check_orphan(connection, expect):
@@ -86,6 +91,12 @@ def check_orphan(connection, expect):
         "SELECT 1 FROM members WHERE entity = $entity AND key = $key", params={"entity": parent, "key": key}
     ).fetchall()
     assert found == []
+    entity, number = expect["activity"]
+    value, reason = one(
+        connection, "SELECT value, reason FROM orphan_activities WHERE entity = $entity AND key = $key",
+        entity=entity, key=number,
+    )  # fmt: skip
+    assert (value, reason) == (key, "had no value" if key is None else "led to no customer")
 
 
 def check_quarantined(connection, expect):
@@ -148,6 +159,25 @@ def test_nothing_is_quarantined_that_no_trap_names(sample_instance):
         one(sample_instance, f"SELECT count(*) FROM {quote(corrupt_table_of(entity))}")[0] for entity in generate.FILES
     )
     assert found == told
+
+
+def test_every_activity_has_a_customer_or_is_an_orphan_that_a_trap_names(sample_instance):
+    rows = sum(one(sample_instance, f"SELECT count(*) FROM {quote(table_of(entity))}")[0] for entity in PARENTS)
+    [unified] = one(sample_instance, "SELECT count(*) FROM UnifiedActivity WHERE CustomerId IS NOT NULL")
+    told = sum(case["expect"]["kind"] == "orphan" for trap in TRAPS for case in trap["cases"])
+    assert one(sample_instance, "SELECT count(*) FROM orphan_activities") == (told,)
+    assert rows == unified + told
+
+
+def test_activities_on_alternates_are_there(sample_instance):
+    """Or the traps about them would prove nothing: some hang on records that are no winners."""
+    [found] = one(
+        sample_instance,
+        "SELECT count(*) FROM UnifiedActivity AS u JOIN pos_Purchases AS p ON p.PurchaseId = u.SourceActivityId "
+        "JOIN members AS m ON m.entity = 'loyalty.Members' AND m.key = p.LoyaltyId "
+        "WHERE u.SourceTableName = 'pos_Purchases' AND NOT m.is_winner",
+    )
+    assert found >= 3
 
 
 def test_members_are_the_records_of_the_truth(sample_instance):

@@ -5,6 +5,7 @@
                                                      run, ingest, conflate, rollback
     acme.customers()  acme.table("links")  acme.sql("SELECT …")
     acme.explain("crm.Contacts:C-1", "loyalty.Members:L-9")
+    acme.customer("crm.Contacts:C-1")  acme.timeline("crm.Contacts:C-1")
     acme.report()  acme.runs()  acme.generations()  acme.status()
 
 Reading never takes the lease and never waits for a writer: it sees the published generation, whole, and moves to the
@@ -12,7 +13,7 @@ next one between two questions.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     import duckdb
 
     from ingest.profile import EntityProfile
+    from segments.customer_card import CustomerCard, Moment
+    from segments.relationships import Hop
+    from segments.relationships import Path as RelationshipPath
     from unify.conflation.explain import Explainer
     from unify.conflation.export import Exported, Format
     from unify.core.explanations import Explanation
@@ -218,6 +222,56 @@ class Instance:
         """
         explainer = self._explainer()
         return explainer.customer(record) if other is None else explainer.pair(record, other)
+
+    def customer(self, customer: str) -> "CustomerCard":
+        """Who a customer is: unified values, records, activities by type.
+
+        Asked for by CustomerId (retired ones resolve) or by a record, as `explain` is; QueryError when there is none.
+        """
+        from segments.customer_card import customer_card
+
+        return customer_card(self.engine(), self._explainer().customer_id(customer))
+
+    def timeline(
+        self,
+        customer: str,
+        *,
+        since: "Moment | None" = None,
+        until: "Moment | None" = None,
+        types: Sequence[str] | None = None,
+        limit: int | None = 100,
+    ) -> Answer:
+        """What happened to a customer, newest first: rows of UnifiedActivity.
+
+        customer       a CustomerId or a record, as for `customer`
+        since, until   from this moment on, up to and without that one; ISO text, date or datetime; UTC unless it says
+        types          ActivityTypes
+        limit          rows at most; None: all
+        """
+        from segments.customer_card import timeline_query
+
+        engine = self.engine()
+        customer_id = self._explainer().customer_id(customer)
+        declared = [activity.type for activity in self.project().activities.values()]
+        return Answer(
+            engine.fetch(
+                timeline_query(
+                    engine, customer_id, since=since, until=until, types=types, declared=declared, limit=limit
+                )
+            )
+        )
+
+    def relationships(self) -> "list[Hop]":
+        """Declared relationships in their own direction, then those that conflation made."""
+        from segments.relationships import RelationshipGraph
+
+        return RelationshipGraph(self.project()).listed()
+
+    def relationship_paths(self, start: str, end: str = "Customer") -> "list[RelationshipPath]":
+        """Ways from one entity to another, or to Customer, that pass no entity twice: short ones first, 100 at most."""
+        from segments.relationships import RelationshipGraph
+
+        return RelationshipGraph(self.project()).paths(start, end)
 
     def _explainer(self) -> "Explainer":
         from unify.batch import lists_of

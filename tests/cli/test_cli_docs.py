@@ -16,7 +16,7 @@ _spec.loader.exec_module(pages)
 
 COMMANDS = {
     "init", "validate", "run", "ingest", "conflate", "status", "report", "explain", "tables", "query", "export", "profile",
-    "labels", "runs", "generations", "rollback", "doctor",
+    "labels", "customer", "timeline", "relationship", "runs", "generations", "rollback", "doctor",
 }  # fmt: skip
 
 
@@ -32,8 +32,9 @@ def test_every_command_is_there_with_json_and_help():
     assert set(root.commands) == COMMANDS
     for name, command in root.commands.items():
         assert f"### unify {name}\n" in page
-        options = {option for parameter in command.params for option in parameter.opts}
-        assert "--json" in options, name
+        for verb in getattr(command, "commands", {"": command}).values():
+            options = {option for parameter in verb.params for option in parameter.opts}
+            assert "--json" in options, f"{name} {verb.name}"
         assert command.rich_help_panel in ("Build", "Look", "Manage")
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from unify.cli import build, look, manage
+from unify.cli import build, look, manage, relate
 from unify.cli.options import BUILD, LOOK, MANAGE
 from unify.cli.parsing import InitCommand
 
@@ -48,6 +48,9 @@ app.command("query", rich_help_panel=LOOK)(look.query)
 app.command("export", rich_help_panel=LOOK)(look.export)
 app.command("profile", rich_help_panel=LOOK)(look.profile)
 app.command("labels", rich_help_panel=LOOK)(look.labels)
+app.command("customer", rich_help_panel=LOOK)(relate.customer)
+app.command("timeline", rich_help_panel=LOOK)(relate.timeline)
+app.add_typer(relate.relationship, name="relationship", rich_help_panel=LOOK)
 app.command("runs", rich_help_panel=MANAGE)(manage.runs)
 app.command("generations", rich_help_panel=MANAGE)(manage.generations)
 app.command("rollback", rich_help_panel=MANAGE)(manage.rollback)

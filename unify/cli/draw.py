@@ -26,14 +26,15 @@ if TYPE_CHECKING:
 STYLES = {"✓": "green", "✗": "red", "!": "yellow", "→": "cyan"}
 
 
-def _table(*columns: str, right: Sequence[str] = ()) -> Table:
+def plain_table(*columns: str, right: Sequence[str] = ()) -> Table:
+    """A table without lines; columns named in `right` are set to the right."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
         table.add_column(Text(printable(column)), justify="right" if column in right else "left", overflow="fold")
     return table
 
 
-def _lines(lines: Iterable[str]) -> RenderableType:
+def lines_of(lines: Iterable[str]) -> RenderableType:
     """Lines, their marks coloured."""
     drawn = []
     for line in (part for text in lines for part in text.split("\n")):
@@ -48,28 +49,28 @@ def _lines(lines: Iterable[str]) -> RenderableType:
 
 def starter(report: "StarterReport") -> RenderableType:
     """What `init` wrote and what to do next."""
-    return _lines([*str(report).split("\n"), f"→ read it, then `unify validate {report.path}`"])
+    return lines_of([*str(report).split("\n"), f"→ read it, then `unify validate {report.path}`"])
 
 
 def validation(report: "ValidationReport") -> RenderableType:
     """Problems, columns, rules."""
-    return _lines(report.lines())
+    return lines_of(report.lines())
 
 
 def next_steps(path: Path, report: "RunReport") -> RenderableType:
     """Where the result is."""
     page = f"unify report --html report.html --instance {shlex.quote(str(path))}"
-    return _lines([f"✓ generation {report.generation} is published in {path}", f"→ look at it: `{page}`"])
+    return lines_of([f"✓ generation {report.generation} is published in {path}", f"→ look at it: `{page}`"])
 
 
 def explanation(found: "Explanation") -> RenderableType:
     """Why, why not, where from."""
-    return _lines(found.lines())
+    return lines_of(found.lines())
 
 
 def status(found: "Status") -> RenderableType:
     """The instance in a few lines."""
-    table = _table("", "")
+    table = plain_table("", "")
     table.show_header = False
     table.add_row("instance", printable(str(found.path)))
     published = found.published
@@ -93,7 +94,7 @@ def runs(listed: "Sequence[Run]") -> RenderableType:
     """One line per run."""
     if not listed:
         return "nothing has run yet: `unify run PROJECT.yaml`"
-    table = _table("run", "state", "what", "started (UTC)", "seconds", "error", right=("run", "seconds"))
+    table = plain_table("run", "state", "what", "started (UTC)", "seconds", "error", right=("run", "seconds"))
     for run in listed:
         seconds = f"{(run.finished - run.started).total_seconds():.1f}" if run.finished else ""
         why = " ".join(str(run.error["message"]).split()) if run.error else ""
@@ -106,7 +107,9 @@ def generations(kept: "Sequence[Generation]") -> RenderableType:
     """One line per generation."""
     if not kept:
         return "nothing has been published yet: `unify run PROJECT.yaml`"
-    table = _table("generation", "published (UTC)", "MiB", "customers", "", right=("generation", "MiB", "customers"))
+    table = plain_table(
+        "generation", "published (UTC)", "MiB", "customers", "", right=("generation", "MiB", "customers")
+    )
     for g in kept:
         customers = g.rows.get("Customer")
         counted = f"{customers:,}" if customers is not None else ""
@@ -120,12 +123,12 @@ def doctor(report: "DoctorReport") -> RenderableType:
     found = [*report.lines()]
     if report.instance is None:
         found.append("! no instance was examined: `--instance DIR`")
-    return _lines(found)
+    return lines_of(found)
 
 
 def tables(found: Mapping[str, int | None]) -> RenderableType:
     """One line per table."""
-    table = _table("table", "rows", right=("rows",))
+    table = plain_table("table", "rows", right=("rows",))
     for name, rows in found.items():
         table.add_row(printable(name), f"{rows:,}" if rows is not None else "view")
     return table
@@ -133,14 +136,14 @@ def tables(found: Mapping[str, int | None]) -> RenderableType:
 
 def profiles(found: "Sequence[EntityProfile]") -> RenderableType:
     """The profiles, one after the other."""
-    return _lines("\n\n".join(repr(p) for p in found).split("\n"))
+    return lines_of("\n\n".join(repr(p) for p in found).split("\n"))
 
 
 def labels(found: Sequence[Mapping[str, Any]]) -> RenderableType:
     """One line per suggestion."""
     if not found:
         return "no column looks like anything known"
-    table = _table("entity", "column", "label", "sure", "why", "declared", right=("sure",))
+    table = plain_table("entity", "column", "label", "sure", "why", "declared", right=("sure",))
     for row in found:
         said = (
             row["entity"],
@@ -156,7 +159,7 @@ def labels(found: Sequence[Mapping[str, Any]]) -> RenderableType:
 
 def answer(names: Sequence[str], rows: Sequence[Sequence[Any]], total: int) -> RenderableType:
     """Rows of a query, and how many there are."""
-    table = _table(*names)
+    table = plain_table(*names)
     for row in rows:
         table.add_row(*(cell(value) for value in row))
     caption = (
