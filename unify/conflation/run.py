@@ -46,6 +46,9 @@ SUSPICIOUS = 200
 IGNORED_SHOWN = 100
 """Ignored values in the report, those with the most pairs first; the table `ignored` has all."""
 
+WORST_IGNORED = """
+SELECT rule, count(*) AS n, arg_max(value, pairs) AS value, max(records) AS records
+FROM ignored GROUP BY rule ORDER BY rule"""
 YIELDS = """
 SELECT rule, count(*) AS records FROM (
     SELECT rid, min(rule) AS rule FROM (
@@ -147,24 +150,19 @@ def _build(engine: Engine, steps: Iterable[Step]) -> None:
 
 def _ignored_warnings(engine: Engine, rules: list[RuleReport]) -> Iterator[str]:
     """One sentence per rule that left values out, naming the worst."""
-    worst = (
-        "SELECT rule, count(*) AS n, arg_max(value, pairs) AS value, max(records) AS records FROM ignored GROUP BY rule"
-    )
     names = {r.rule: r.name for r in rules}
-    for row in engine.fetch(Query(f"{worst} ORDER BY rule")).to_pylist():
+    for row in engine.fetch(Query(WORST_IGNORED)).to_pylist():
         values = "1 value is" if row["n"] == 1 else f"{row['n']:,} values are"
-        yield (
-            f"rule {names[row['rule']]!r}: {values} no evidence, the worst {row['value']!r} on {row['records']:,} records; "
-            "the table `ignored` says why"
-        )
+        worst = f"{row['value']!r} on {row['records']:,} records"
+        yield f"rule {names[row['rule']]!r}: {values} no evidence, the worst {worst}; the table `ignored` says why"
 
 
 def _size_warnings(clusters: ClusterReport) -> Iterator[str]:
     if clusters.largest and clusters.largest[0].records > SUSPICIOUS:
         worst = clusters.largest[0]
         yield (
-            f"customer {worst.CustomerId} holds {worst.records:,} records: a rule may chain strangers; `unify explain` it, "
-            "or set a limit (`limits: [{max_records: 50}]`)"
+            f"customer {worst.CustomerId} holds {worst.records:,} records: a rule may chain strangers; "
+            "`unify explain` it, or set a limit (`limits: [{max_records: 50}]`)"
         )
 
 
