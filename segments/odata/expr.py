@@ -294,6 +294,8 @@ class ExpressionParser(PathParser):
 
     def unknown_function(self, name: str, at: int, problem: str) -> NoReturn:
         """Raise: parentheses that no key and no function of a model can have, so the name is misspelt or missing."""
+        if self.part == "path":
+            self.fail("several values need names", hint="as in (OrderId=1,Line=2)", at=at)
         if "." in name:
             self.fail(problem, hint="parameters of a model's function carry names, as in f(x=1)", at=at)
         self.fail(f"there is no function {name[:40]!r}", hint=did_you_mean(name[:64], KNOWN), at=at)

@@ -27,6 +27,7 @@ TOKEN: Final = re.compile(
     |(?P<name>{NAME}(?:\.{NAME})*+)(?:(?P<typed>'[^']*+(?:''[^']*+)*+')|(?P<star>\.\*))?
     |(?P<string>'[^']*+(?:''[^']*+)*+')
     |(?P<dateTimeOffset>{DATE}[Tt]{TIME}(?:[Zz]|[+-]\d\d:\d\d)(?!\w))
+    |(?P<local>{DATE}[Tt]{TIME})
     |(?P<date>{DATE}(?!\w))
     |(?P<timeOfDay>{TIME}(?![\w:.]))
     |(?P<number>[+-]?(?:\d++(?:\.\d++)?(?:[eE][+-]?\d++)?(?![\w.]))|-INF(?![\w.]))
@@ -38,6 +39,8 @@ TOKEN: Final = re.compile(
     |(?P<bad>.))""",
     re.VERBOSE | re.DOTALL | re.ASCII,
 )
+REFUSED: Final = frozenset(("bad", "local"))
+"""Kinds of tokens that are an error wherever they stand."""
 NAME_STARTS: Final = frozenset(("Lu", "Ll", "Lt", "Lm", "Lo", "Nl"))
 NAME_GOES_ON: Final = NAME_STARTS | {"Nd", "Mn", "Mc", "Pc", "Cf"}
 STRAY: Final = re.compile("%(?![0-9A-Fa-f]{2})")
@@ -148,11 +151,13 @@ class Cursor:
         else:
             self.start, self.end = match.span(kind)
             self.text = match[kind]
-        if kind == "bad":
+        if kind in REFUSED:
             self._refuse()
 
     def _refuse(self) -> NoReturn:
         text, rest = self.text, self.source.text[self.start : self.start + 2]
+        if self.kind == "local":
+            self.fail("a time without its offset", hint="add Z, or an offset such as +01:00, in a URL %2B01:00")
         if text in "'\"":
             self.fail(
                 "the text is not closed",
@@ -183,6 +188,8 @@ class Cursor:
         """Raise: something else should have stood here; `known` are the words a misspelt one is compared with."""
         found = "the end" if self.kind == "end" else shown(self.source.text[self.start : self.end])
         hint = ""
+        if known and self.kind == "sign" and self.text in LOOKALIKES:
+            hint = f"write {LOOKALIKES[self.text]}"
         if known and self.kind in {"name", "system"} and len(self.text) <= MAX_NAME:
             hint = did_you_mean(self.text, known)
         self.fail(f"unexpected {found}", expected=expected, hint=hint)

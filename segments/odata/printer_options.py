@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import quote as percent_encoded
 
-from segments.odata.ast import Arguments, Crossjoin, Filtered, KeyText, Path
+from segments.odata.ast import Arguments, KeyText, Path
 from segments.odata.ast_options import (
     Aggregate,
     AggregateItem,
@@ -82,7 +82,6 @@ def print_path(path: Path) -> str:
         if isinstance(segment, KeyText) and (valid_text(text) or text.startswith("$") or not text):
             raise ValueError(f"{text!r} reads as a name, not as a key")
         out += text_of(text) if isinstance(segment, Arguments) else ("/" if out else "") + text_of(text)
-        _ = Filtered, Crossjoin
     return out
 
 
@@ -98,7 +97,14 @@ def text_of(segment: str) -> str:
 
 def print_options(options: tuple[Option, ...]) -> str:
     """The query part of a URL without its `?`, percent-encoded."""
-    return "&".join([percent_encoded(print_option(option), safe=SAFE_IN_QUERY) for option in options])
+    return "&".join([_encoded(option) for option in options])
+
+
+def _encoded(option: Option) -> str:
+    if isinstance(option, Custom):
+        head = percent_encoded(option.name, safe=SAFE_IN_PATH.replace("=", ""))
+        return head if option.value is None else f"{head}={percent_encoded(option.value, safe=SAFE_IN_QUERY)}"
+    return percent_encoded(print_option(option), safe=SAFE_IN_QUERY)
 
 
 def print_option(option: Option) -> str:

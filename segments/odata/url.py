@@ -30,6 +30,7 @@ from segments.odata.lexer import NAME, Source
 from segments.odata.limits import MAX_HEIGHT, MAX_LENGTH, MAX_OPTIONS, MAX_SEGMENTS
 from segments.odata.options import OPTIONS, TEXTS, OptionParser, option_name, raw_text
 from segments.odata.paths import is_key_value
+from segments.odata.search import SearchReader
 from unify.core.errors import did_you_mean
 
 CALL: Final = re.compile(rf"{NAME}(?:\.{NAME})*+(?P<open>\()?")
@@ -169,13 +170,11 @@ def _segments(source: Source, dialect: Dialect, *, first: bool) -> list[Segment]
 
 def _arguments(parser: OptionParser, segments: list[Segment]) -> None:
     """Parentheses behind a name, all of them, up to the end of the piece."""
+    end = parser.before
     parser.follow(segments)
     if parser.kind != "end" or not all(isinstance(segment, Arguments) for segment in segments[1:]):
-        parser.fail(
-            "more than a name and its parentheses",
-            at=len(segments[0].text),
-            hint="a / between segments is not percent-encoded",
-        )  # type: ignore[union-attr]
+        hint = "the / between segments is not percent-encoded"
+        parser.fail("more than a name and its parentheses", at=end, hint=hint)
     for segment in segments:
         for item in segment.items if isinstance(segment, Arguments) else ():
             if not is_key_value(item.value):
@@ -246,7 +245,7 @@ def _option(part: str, offset: int, dialect: Dialect) -> tuple[Option, str]:
             "a # begins a fragment, which never reaches a service", position=place, hint="write %23 for #"
         )
     plus = dialect.plus_is_space
-    if dialect.segment_option and MEMBER_OPTION.match(Source(part, plus_is_space=plus).text.lstrip()):
+    if dialect.segment_option and MEMBER_OPTION.match(Source(part, offset=offset, plus_is_space=plus).text.lstrip()):
         return _membership(Source(part, offset=offset, plus_is_space=plus), dialect), ""
     head = Source(raw_name, offset=offset, plus_is_space=plus)
     name = head.text.strip(" \t") if dialect.loose_space else head.text
@@ -271,7 +270,7 @@ def _option(part: str, offset: int, dialect: Dialect) -> tuple[Option, str]:
 def _valued(key: str, value: Source, dialect: Dialect, at: int) -> Option:
     part = "$" + key
     if key == "search":
-        return Search(search_term(value, dialect, nested=False), at)
+        return Search(SearchReader(value, 0, part, nested=False, encoded=True).whole()[0], at)
     if key in TEXTS:
         blank = OptionParser(Source("", offset=value.offset), dialect, part)
         return Text(raw_text(blank, key, value.text).name, value.text, at)
@@ -288,14 +287,6 @@ OPERATOR_WORDS: Final = (
     "and", "or", "eq", "ne", "lt", "le", "gt", "ge", "in", "has", "add", "sub", "mul", "div", "divby", "mod",
 )  # fmt: skip
 WHAT_NEXT: Final = {"filter": "an operator such as eq or and, or the end", "orderby": "',', asc, desc or the end"}
-
-
-def search_term(value: Source, dialect: Dialect, *, nested: bool, encoded: bool = True):  # type: ignore[no-untyped-def]
-    """A whole $search."""
-    from segments.odata.search import SearchReader
-
-    del dialect
-    return SearchReader(value, 0, "$search", nested=nested, encoded=encoded).whole()[0]
 
 
 def _alias_value(name: str, head: Source, value: Source, dialect: Dialect, at: int) -> tuple[AliasValue, str]:
