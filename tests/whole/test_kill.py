@@ -66,17 +66,19 @@ def how_long(root: Path) -> float:
 
 @pytest.mark.parametrize("kills", [10, pytest.param(100, marks=pytest.mark.soak)])
 def test_killed_at_random(template: Path, root: Path, unharmed: dict[str, str], kills: int) -> None:
-    """kill -9 again and again on one instance, which never sees a run end; then one does."""
+    """kill -9 again and again on one instance, until so many runs died unfinished; then one ends."""
     probe = Path(shutil.copytree(template, root.parent / "probe"))
     seconds = how_long(probe) * 1.05
     died = 0
-    for seed in range(kills):
+    for seed in range(4 * kills):  # how many come in time is up to the machine's load
         if kill_at_random(root, unharmed, seed, seconds):
             died += 1
+            if died == kills:
+                break
         else:  # it was done: begin again
             shutil.rmtree(root / "acme")
             shutil.copytree(template / "acme", root / "acme")
-    assert died >= kills / 2, "kills came too late to mean anything"
+    assert died == kills, "kills came too late to mean anything"
     next_run_is_as_if_nothing_happened(root, unharmed)
 
 
