@@ -1,10 +1,12 @@
 """The published test cases of OData 4.01 and its aggregation extension: not written by us, not copied here."""
 
+import json
 from pathlib import Path
 
 import pytest
 import yaml
 
+from benchmarks import __main__ as command
 from benchmarks import oasis
 from segments.odata import ODataSyntaxError, parse_options
 
@@ -74,3 +76,15 @@ def test_a_tree_that_lost_something_would_be_noticed(cases, monkeypatch):
     monkeypatch.setattr(oasis, "parse_back", lambda rule, text: real(rule, text.replace("(", "").replace(")", "")))
     with pytest.raises(AssertionError, match="became"):
         oasis.check(case)
+
+
+def test_the_command_prints_one_json_document(capsys):
+    assert command.main(["oasis", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["positive_passed"] == 812
+    assert found["positive_failed"] == []
+
+
+def test_the_command_says_when_the_cases_are_not_there(tmp_path, capsys):
+    assert command.main(["oasis", "--data", str(tmp_path)]) == 2
+    assert "OASIS test cases are needed" in capsys.readouterr().err
