@@ -25,12 +25,12 @@ from segments.odata.ast_options import (
     Rollup,
     RollupRecursive,
     Search,
-    SearchTerm,
     Skip,
     Top,
     Transformation,
     Traverse,
 )  # fmt: skip
+from segments.odata.ast_search import SearchTerm
 from segments.odata.expr import ExpressionParser
 
 RANKS: Final = ("topcount", "topsum", "toppercent", "bottomcount", "bottomsum", "bottompercent")

@@ -1,4 +1,4 @@
-"""Trees of query options, of `$search` and of `$apply`, and the whole Request.
+"""Trees of query options and of `$apply`, and the whole Request.
 
 Request      resource path + options
 Option       Filter · Search · OrderBy · Top · Skip · Index · CountOption · Select · Expand · Compute · Apply
@@ -13,60 +13,8 @@ from typing import Literal as OneOf
 from typing import TypeVar
 
 from segments.odata.ast import And, Argument, Call, Expression, Literal, Path
+from segments.odata.ast_search import SearchTerm
 from segments.odata.functions import MEMBERSHIP
-
-# ── $search ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """One word. Never empty; holds no space, parenthesis, double quote or semicolon, and no apostrophe in front."""
-
-    text: str
-    at: int = field(default=0, compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Phrase:
-    """`"blue green"`, or a word with a character only a phrase can hold. Holds no double quote."""
-
-    text: str
-    at: int = field(default=0, compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    """NOT blue."""
-
-    term: "SearchTerm"
-    at: int = field(default=0, compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class AllOf:
-    """blue AND green, or blue green."""
-
-    terms: "tuple[SearchTerm, ...]"
-    at: int = field(default=0, compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class AnyOf:
-    """blue OR green."""
-
-    terms: "tuple[SearchTerm, ...]"
-    at: int = field(default=0, compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Incomplete:
-    """`'"blue'`: what somebody has typed so far, for search as you type."""
-
-    text: str
-    at: int = field(default=0, compare=False, repr=False)
-
-
-SearchTerm = Word | Phrase | Not | AllOf | AnyOf | Incomplete
 
 # ── options ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -20,13 +20,13 @@ from segments.odata.ast_options import (
     OrderBy,
     OrderItem,
     Search,
-    SearchTerm,
     Select,
     SelectItem,
     Skip,
     Text,
     Top,
 )  # fmt: skip
+from segments.odata.ast_search import SearchTerm
 from segments.odata.lexer import Cursor
 from segments.odata.limits import MAX_WORDS
 from segments.odata.search import SearchReader

@@ -14,8 +14,6 @@ from segments.odata.ast_options import (
     Aggregate,
     AggregateItem,
     AliasValue,
-    AllOf,
-    AnyOf,
     Apply,
     Compute,
     Concat,
@@ -34,18 +32,15 @@ from segments.odata.ast_options import (
     Levels,
     Membership,
     Nest,
-    Not,
     Option,
     OrderBy,
     OrderItem,
-    Phrase,
     Property,
     Rank,
     Request,
     Rollup,
     RollupRecursive,
     Search,
-    SearchTerm,
     Select,
     SelectItem,
     Skip,
@@ -53,8 +48,8 @@ from segments.odata.ast_options import (
     Top,
     Transformation,
     Traverse,
-    Word,
 )  # fmt: skip
+from segments.odata.ast_search import AllOf, AnyOf, Not, Phrase, SearchTerm, Word
 from segments.odata.functions import MEMBERSHIP
 from segments.odata.printer import name, print_argument, print_expression, print_segment, string
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection
 from typing import Final, NoReturn
 
-from segments.odata.ast_options import AllOf, AnyOf, Incomplete, Not, Phrase, SearchTerm, Word
+from segments.odata.ast_search import AllOf, AnyOf, Incomplete, Not, Phrase, SearchTerm, Word
 from segments.odata.errors import ODataSyntaxError, shown
 from segments.odata.lexer import Source
 from segments.odata.limits import MAX_DEPTH, MAX_WORDS

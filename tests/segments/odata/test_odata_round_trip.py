@@ -17,6 +17,7 @@ from segments.odata import (
 )
 from segments.odata import ast as a
 from segments.odata import ast_options as o
+from segments.odata import ast_search as q
 from segments.odata.limits import MAX_HEIGHT
 from segments.odata.literals import NAN
 from segments.odata.url import height
@@ -103,15 +104,15 @@ def expressions(inner):
 
 LITERAL = (a.Literal, a.EnumLiteral, a.GeoLiteral)
 words = st.one_of(
-    st.sampled_from(["AND", "OR", "NOT", "blue", "08/15", "Daniel's", "$search", "Δ"]).map(o.Word),
-    texts.filter(lambda t: t and '"' not in t).map(o.Phrase),
+    st.sampled_from(["AND", "OR", "NOT", "blue", "08/15", "Daniel's", "$search", "Δ"]).map(q.Word),
+    texts.filter(lambda t: t and '"' not in t).map(q.Phrase),
 )
 searches = st.recursive(
     words,
     lambda inner: st.one_of(
-        inner.map(o.Not),
-        st.lists(inner, min_size=2, max_size=3).map(lambda t: o.AllOf(tuple(t))),
-        st.lists(inner, min_size=2, max_size=3).map(lambda t: o.AnyOf(tuple(t))),
+        inner.map(q.Not),
+        st.lists(inner, min_size=2, max_size=3).map(lambda t: q.AllOf(tuple(t))),
+        st.lists(inner, min_size=2, max_size=3).map(lambda t: q.AnyOf(tuple(t))),
     ),
     max_leaves=6,
 )

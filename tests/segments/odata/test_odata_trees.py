@@ -17,6 +17,7 @@ from segments.odata import (
 )
 from segments.odata import ast as a
 from segments.odata import ast_options as o
+from segments.odata import ast_search as q
 
 STRICT_40 = replace(OASIS, any_case=False, dollar_optional=False)
 
@@ -154,14 +155,14 @@ def test_switches_that_change_the_reading():
 @pytest.mark.parametrize(
     ("text", "term"),
     [
-        ("AND", o.Word("AND")),
-        ("NOT NOT", o.Not(o.Word("NOT"))),
-        ("AND OR NOT", o.AnyOf((o.Word("AND"), o.Word("NOT")))),
-        ("a b OR c", o.AnyOf((o.AllOf((o.Word("a"), o.Word("b"))), o.Word("c")))),
-        ("a AND NOT (b OR c)", o.AllOf((o.Word("a"), o.Not(o.AnyOf((o.Word("b"), o.Word("c"))))))),
-        ("a%3Bb", o.Phrase("a;b")),
-        ('"a b"', o.Phrase("a b")),
-        ("'\"a'", o.Incomplete('"a')),
+        ("AND", q.Word("AND")),
+        ("NOT NOT", q.Not(q.Word("NOT"))),
+        ("AND OR NOT", q.AnyOf((q.Word("AND"), q.Word("NOT")))),
+        ("a b OR c", q.AnyOf((q.AllOf((q.Word("a"), q.Word("b"))), q.Word("c")))),
+        ("a AND NOT (b OR c)", q.AllOf((q.Word("a"), q.Not(q.AnyOf((q.Word("b"), q.Word("c"))))))),
+        ("a%3Bb", q.Phrase("a;b")),
+        ('"a b"', q.Phrase("a b")),
+        ("'\"a'", q.Incomplete('"a')),
     ],
 )
 def test_search_has_a_grammar_of_its_own(text, term):
@@ -170,7 +171,7 @@ def test_search_has_a_grammar_of_its_own(text, term):
 
 def test_a_semicolon_parts_nested_options_and_an_escaped_one_does_not():
     [item] = parse_request("Customer?$expand=Orders($search=a%3Bb;$top=1)").options[0].items
-    assert item.options == (o.Search(o.Phrase("a;b")), o.Top(1))
+    assert item.options == (o.Search(q.Phrase("a;b")), o.Top(1))
 
 
 def test_paths_and_keys():
