@@ -6,13 +6,14 @@ name; what is left cannot fail in SQL. Compiler, evaluators and explanations all
 
 import zoneinfo
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 
 from segments import predicate as p
 from segments.fields import BOOLEAN, DOUBLE, INTEGER, Catalog, Relation, Table, Type, Value, rescale
-from segments.functions import Function, Types, as_decimal, common_type, resolve
+from segments.function_rows import Function, Types, as_decimal, common_type
+from segments.functions import resolve
 from unify.core.errors import QueryError, did_you_mean
 
 
@@ -44,22 +45,29 @@ class Bound:
     constant: bool = False
 
 
-@dataclass(frozen=True)
 class _Row:
-    """The rows in sight: `tables[-1]` is the innermost one's table."""
+    """The rows in sight: `tables[-1]` is the innermost one's table. Places are spelled only when somebody asks."""
 
-    catalog: Catalog
-    tables: tuple[Table, ...]
-    place: str = field(default="")
+    __slots__ = ("_above", "_name", "catalog", "tables")
 
-    def at(self, place: str) -> "_Row":
-        return replace(self, place=f"{self.place}.{place}" if self.place else place)
+    def __init__(self, catalog: Catalog, tables: tuple[Table, ...], name: str, above: "_Row | None" = None) -> None:
+        self.catalog, self.tables, self._name, self._above = catalog, tables, name, above
+
+    @property
+    def place(self) -> str:
+        above = self._above.place if self._above else ""
+        return f"{above}.{self._name}" if above and self._name else above or self._name
+
+    def at(self, name: str) -> "_Row":
+        return _Row(self.catalog, self.tables, name, self)
+
+    def over(self, table: Table) -> "_Row":
+        return _Row(self.catalog, (*self.tables, table), "", self)
 
     def up(self, levels: int) -> Table:
         if not 0 <= levels < len(self.tables):
-            raise QueryError(
-                f"there is no row {levels} levels up", where=self.place, hint=f"0 to {len(self.tables) - 1}"
-            )
+            hint = f"0 to {len(self.tables) - 1}"
+            raise QueryError(f"there is no row {levels} levels up", where=self.place, hint=hint)
         return self.tables[-1 - levels]
 
 
@@ -159,7 +167,7 @@ def _path(path: tuple[str, ...], up: int, row: _Row) -> tuple[tuple[Relation, ..
     if not path:
         raise QueryError("the path is empty", where=row.place, hint="name the relations that lead to the rows")
     steps = row.catalog.path(row.up(up).name, path, row.place)
-    return steps, replace(row, tables=(*row.tables, row.catalog.table(steps[-1].to_table)))
+    return steps, row.over(row.catalog.table(steps[-1].to_table))
 
 
 def _aggregate(expr: p.Aggregate, row: _Row) -> Bound:

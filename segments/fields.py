@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, localcontext
-from math import isfinite, nan
+from math import isfinite, isnan, nan
 from typing import Any, cast
 from uuid import UUID
 
@@ -180,7 +180,7 @@ def _text(_: Type, value: str) -> str:
 
 
 def _double(_: Type, value: float) -> float:
-    return nan if value != value else float(value) + 0.0  # one NaN, so that equal trees are equal  # noqa: PLR0124
+    return nan if isnan(value) else float(value) + 0.0  # one NaN, so that equal trees are equal
 
 
 def _datetime(_: Type, value: datetime) -> datetime:

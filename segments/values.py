@@ -2,12 +2,13 @@
 
 from datetime import datetime
 from decimal import Decimal
+from math import isnan
 from typing import Any
 
 from segments import predicate as p
 from segments.bind import Bound, Coerce
 from segments.fields import Type, Value, rescale
-from segments.functions import Function
+from segments.function_rows import Function
 
 
 def apply(function: Function, kind: Type, arguments: tuple[Value, ...]) -> Value:
@@ -28,7 +29,9 @@ def coerced(value: Value, kind: Type) -> Value:
 
 def order(value: Any) -> Any:
     """A key that puts values as predicates compare them: NaN equals itself and is above infinity."""
-    return (value != value, 0.0 if value != value else value) if isinstance(value, float) else value
+    if isinstance(value, float):
+        return (1, 0.0) if isnan(value) else (0, value)
+    return value
 
 
 def compare(op: str, left: Value, right: Value) -> bool | None:
