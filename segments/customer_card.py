@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from segments.activities import UNIFIED
-from unify.core.engine import Engine
+from unify.core.engine import Engine, scalar
 from unify.core.errors import QueryError, did_you_mean
 from unify.core.names import quote
 from unify.core.reports import Report
@@ -82,9 +82,9 @@ def customer_card(engine: Engine, customer_id: str) -> CustomerCard:
         counts = engine.fetch(
             Query(
                 'SELECT "ActivityType" AS type, count(*) AS activities, min("ActivityTime") AS first, '
-                f'max("ActivityTime") AS last FROM {quote(UNIFIED)} WHERE ordinal = {ORDINAL} '
+                f'max("ActivityTime") AS last FROM {quote(UNIFIED)} WHERE ordinal = $ordinal '
                 'GROUP BY "ActivityType" ORDER BY activities DESC, type',
-                {"id": customer_id},
+                {"ordinal": _ordinal(engine, customer_id)},
             )
         ).to_pylist()
     return CustomerCard(
@@ -98,8 +98,10 @@ def customer_card(engine: Engine, customer_id: str) -> CustomerCard:
     )
 
 
-ORDINAL = '(SELECT ordinal FROM customer_ids WHERE "CustomerId" = $id)'
-"""A customer's activities lie together by ordinal: looked for by it, DuckDB reads one row group, not all."""
+def _ordinal(engine: Engine, customer_id: str) -> int:
+    """The customer's number. A customer's activities lie together by it: with a number in the question DuckDB reads one
+    row group of UnifiedActivity (2 ms of 10 M activities), with a subquery it reads them all (50 ms)."""
+    return int(scalar(engine, Query('SELECT ordinal FROM customer_ids WHERE "CustomerId" = $id', {"id": customer_id})))
 
 
 def timeline_query(
@@ -120,8 +122,8 @@ def timeline_query(
     """
     if not _has_activities(engine):
         raise QueryError("this generation has no UnifiedActivity", hint="`unify conflate` makes it")
-    params: dict[str, Any] = {"id": customer_id}
-    conditions = [f"ordinal = {ORDINAL}"]
+    params: dict[str, Any] = {"ordinal": _ordinal(engine, customer_id)}
+    conditions = ["ordinal = $ordinal"]
     for name, moment, sign in (("since", since, ">="), ("until", until, "<")):
         if moment is not None:
             params[name] = moment_of(moment, name)
@@ -143,8 +145,10 @@ def timeline_query(
 def known_types(engine: Engine, types: Sequence[str], declared: Sequence[str]) -> list[str]:
     """The types, when activities have them or the project declares them; QueryError otherwise."""
     wanted = [types] if isinstance(types, str) else list(types)
-    known = engine.fetch(Query(f'SELECT DISTINCT "ActivityType" FROM {quote(UNIFIED)}')).column(0).to_pylist()
-    known += declared
+    if set(wanted) <= set(declared):
+        return wanted
+    found = engine.fetch(Query(f'SELECT DISTINCT "ActivityType" FROM {quote(UNIFIED)}')).column(0).to_pylist()
+    known = {*found, *declared}
     for kind in wanted:
         if kind not in known:
             raise QueryError(f"no activity is of type {kind!r}", where="types", hint=did_you_mean(kind, known))
