@@ -1,6 +1,6 @@
 """OData text into trees and back; what names mean and how data answers is for others.
 
-    text ─url─▶ parts ─lexer─▶ tokens ─expr, paths, search, apply, options─▶ ast, ast_options, ast_search ─printer─▶ text
+    text ─url─▶ parts ─lexer─▶ tokens ─expr, paths, search, apply, options─▶ ast, ast_* ─printer─▶ text
 
     parse_request("Customer?$filter=Age gt 30")   → Request
     parse_expression("Age gt 30")                 → Binary

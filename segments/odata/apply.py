@@ -1,6 +1,6 @@
 """`$apply`: all transformations of the OData extension for data aggregation 4.0. Their names are case-sensitive."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from segments.odata.ast import Argument, Count, Expression, Name, Path, Variable
 from segments.odata.ast_options import (
@@ -55,21 +55,12 @@ Steps = tuple[Transformation, ...]
 class ApplyParser(ExpressionParser):
     """Transformations at a Cursor."""
 
-    def search_at(self, position: int, *, nested: bool) -> SearchTerm:
-        """A search from that decoded position on; the options know how."""
-        raise NotImplementedError
+    if TYPE_CHECKING:  # read by the options, which are the last of the family
 
-    def order_items(self) -> tuple[OrderItem, ...]:
-        """Sort keys; the options know how."""
-        raise NotImplementedError
-
-    def compute_items(self) -> tuple[ComputeItem, ...]:
-        """Computed properties; the options know how."""
-        raise NotImplementedError
-
-    def digits(self, what: str) -> int:
-        """A whole number without sign; the options know how."""
-        raise NotImplementedError
+        def search_at(self, position: int, *, nested: bool) -> SearchTerm: ...  # noqa: D102
+        def order_items(self) -> tuple[OrderItem, ...]: ...  # noqa: D102
+        def compute_items(self) -> tuple[ComputeItem, ...]: ...  # noqa: D102
+        def digits(self, what: str) -> int: ...  # noqa: D102
 
     def sequence(self) -> Steps:
         """One or more transformations with `/` between."""

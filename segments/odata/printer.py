@@ -133,8 +133,6 @@ def _unary(tree: Unary) -> str:
 def _binary(tree: Binary) -> str:
     power = OPERATORS[tree.operator]
     right = print_expression(tree.right) if isinstance(tree.right, ValueList) else within(tree.right, power + 1)
-    if tree.operator == "in" and isinstance(tree.right, Literal | EnumLiteral | GeoLiteral):
-        right = print_expression(tree.right)
     return f"{within(tree.left, power)} {tree.operator} {right}"
 
 
