@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import unify
+from ingest.dependents import dependents_of
 from segments.relation_checks import check_relations, check_relationships, relation_warnings
 from segments.relationships import CUSTOMER, RelationshipGraph, names_of
 from unify.core.documents import parse_project, project_of
@@ -262,3 +263,14 @@ def test_paths_are_those_of_a_search_by_hand(edges, plan):
         assert [len(p) for p in found] == sorted(len(p) for p in found)
     assert bool(graph.cycles()) == (not nx.is_directed_acyclic_graph(nx.DiGraph(edges)))
     assert all(path[-1].to_entity == CUSTOMER for path in graph.paths("p.E5"))
+
+
+# ── drift ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_columns_of_relationships_and_activities_are_depended_upon():
+    """A source that drops one of them drifts."""
+    made = project(ORDERS, {"o": {"entity": "web.Orders", "event": "Total", "fields": {"Sum": "Total"}}})
+    assert dependents_of(made, "web.Orders")["Who"] == ["relationship orders"]
+    assert dependents_of(made, "web.Orders")["Total"] == ["activity o"]
+    assert dependents_of(made, "crm.Contacts")["Id"][-1] == "relationship orders"
