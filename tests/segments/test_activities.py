@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import unify
@@ -44,6 +44,7 @@ def rows_of(entity, pairs):
 
 @settings(max_examples=60, deadline=None)
 @given(worlds())
+@example(({"s.A": [(None, "a")], "s.E0": [("a", "b")], "s.P": [("b", None), ("b", None)]}, [1, 0, *[None] * 4]))
 def test_every_activity_has_the_customer_that_a_walk_by_hand_finds(world):
     tables, ordinals = world
     names = list(tables)
