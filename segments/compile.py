@@ -239,7 +239,7 @@ class Compiler:
         return f'{m}."CustomerId" = {here} AND {m}."entity" = {entity} AND {m}."key" = CAST({there} AS VARCHAR)'
 
     def _related(self, steps: tuple[Relation, ...], up: int, condition: Bound, value: Bound | None) -> tuple[str, str]:
-        """`FROM … WHERE …`: the rows at the end of a path for which a condition is true; and the SQL of a value there."""
+        """`FROM … WHERE …`: the rows at a path's end for which a condition is true; and the SQL of a value there."""
         sources, links, end = self._walk(self._scopes[-1 - up], steps)
         inside, self._inside = self._inside, 0
         self._scopes.append(end)
@@ -312,8 +312,8 @@ def _compare_decimals(op: str, left: str, right: str, a: Type, b: Type) -> str:
     if whole + scale <= 38:
         common = f"DECIMAL({whole + scale},{scale})"
         return f"(CAST({left} AS {common}) {sign} CAST({right} AS {common}))"
-    la, lb = f"CAST(floor({left}) AS DECIMAL(38,0))", f"CAST(floor({right}) AS DECIMAL(38,0))"
-    ra, rb = (f"CAST({v} - floor({v}) AS DECIMAL({scale + 1},{scale}))" for v in (left, right))
+    la, lb = f"CAST(trunc({left}) AS DECIMAL(38,0))", f"CAST(trunc({right}) AS DECIMAL(38,0))"
+    ra, rb = (f"CAST({v} - trunc({v}) AS DECIMAL({scale + 1},{scale}))" for v in (left, right))
     if op in ("eq", "is"):
         return f"({la} {sign} {lb} AND {ra} {sign} {rb})"
     if op in ("ne", "is_not"):

@@ -146,7 +146,7 @@ def conform(kind: Type, value: Any) -> Value:
         raise QueryError(f"{value!r} is no {kind.name}")
     if kind.kind == "date" and isinstance(value, datetime):
         raise QueryError(f"{value!r} is a datetime, not a date")
-    return _CONFORM[kind.kind](kind, value) if kind.kind in _CONFORM else cast(Value, value)
+    return _CONFORM[kind.kind](kind, value) if kind.kind in _CONFORM else cast("Value", value)
 
 
 def _integer(_: Type, value: int) -> int:
@@ -230,7 +230,7 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table or view. `id`: the integer column that numbers its rows (of customers: `ordinal`); "" when it has none."""
+    """A table or view. `id`: the integer column that numbers its rows (customers: `ordinal`); "" when it has none."""
 
     name: str
     attributes: Mapping[str, Attribute]

@@ -256,7 +256,7 @@ def _zone(name: str) -> ZoneInfo:
 def local(_: Type, a: datetime, zone: str) -> datetime | None:
     """What the clock shows there when it is `a` in UTC."""
     try:
-        return a.replace(tzinfo=UTC).astimezone(_zone(zone)).replace(tzinfo=None)
+        return a.replace(tzinfo=UTC).astimezone(_zone(zone)).replace(tzinfo=None, fold=0)
     except OverflowError:
         return None
 

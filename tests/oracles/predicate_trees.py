@@ -1,5 +1,7 @@
 """Random predicates over random data: nulls, time zones, every script, the ends of every type. All from one seed."""
 
+# ruff: noqa: DTZ001 - a datetime without a zone is UTC here, which is what is tested
+
 import datetime as dt
 from decimal import Decimal
 from uuid import UUID
@@ -94,9 +96,9 @@ class Draw:
         if sql_type == "FLOAT":
             return self.rng.choice([0.5, 1.0, -2.25, 3.0, float("inf"), float("nan")])
         if kind.kind == "decimal":
-            return Decimal(self.rng.choice(["0", "1", "0.5", "2.5", "-2.5", "99.99", "1234567.25", "-0.01"])).quantize(
-                Decimal(1).scaleb(-kind.scale)
-            )
+            longest = "9" * (kind.precision - kind.scale) + "." + "9" * kind.scale
+            some = ["0", "1", "0.5", "2.5", "-2.5", "99.99", "1234567.25", "-0.01", longest, "-" + longest]
+            return rescale(Decimal(self.rng.choice(some)), kind)
         return self.of(kind.kind)
 
 
@@ -142,10 +144,8 @@ def _by_result():
     found = {}
     for rows in functions().values():
         for row in rows:
-            if isinstance(row.result, Type):
-                kind = row.result.kind
-            else:
-                kind = "same" if "same" in row.takes else "decimal"
+            of_arguments = "same" if "same" in row.takes else "decimal"
+            kind = row.result.kind if isinstance(row.result, Type) else of_arguments
             found.setdefault(kind, []).append(row)
     return found
 

@@ -87,7 +87,7 @@ def opposite(a):
 
 def total(value):
     """NaN is one value, above all others."""
-    return (1, 0.0) if value != value else (0, value)
+    return (1, 0.0) if value != value else (0, value)  # noqa: PLR0124 - NaN
 
 
 def compared(op, a, b):

@@ -1,5 +1,7 @@
 """What is refused, with the message, the place and the hint it gets; and how trees are stored, spoken and shortened."""
 
+# ruff: noqa: DTZ001 - a datetime without a zone is UTC here, which is what is tested
+
 import datetime as dt
 from decimal import Decimal
 
@@ -52,7 +54,7 @@ REFUSED = [
     (p.Exists(("Orders",), Compare("gt", F("Amonut"), L(1))), "Orders has no attribute 'Amonut'", "where.left", "Amount"),
     (Compare("gt", F("Amount", ("Orders",)), L(1)), "from one row to many", "left", "Aggregate"),
     (Compare("eq", F("City", (), 1), L("x")), "no row 1 levels up", "left", "0 to 0"),
-    (Compare("gt", p.Aggregate("median", ("Orders",), F("Amount")), L(1)), "no aggregate 'median'", "left", "known:"),
+    (Compare("gt", p.Aggregate("median", ("Orders",), F("Amount")), L(1)), "no aggregate 'median'", "left", "did you mean min"),
     (Compare("gt", p.Aggregate("sum", ("Orders",)), L(1)), "sum needs a value", "left", "count counts"),
     (Compare("gt", p.Aggregate("count", ("Orders",), F("Amount")), L(1)), "count takes no value", "left", "count counts"),
     (Compare("gt", p.Aggregate("sum", ("Orders",), F("On")), L(1)), "sum of datetime", "left.value", "number"),
@@ -72,9 +74,8 @@ def test_refused(tree, message, where, hint):
     with pytest.raises(QueryError) as caught:
         bind_predicate(tree, CATALOG, "Customer", where="vip")
     assert message in caught.value.message
-    assert caught.value.where == (
-        "vip" + (f".{where}" if where else "") if "is not possible" not in message or where else caught.value.where
-    )
+    if "decimal(40,40)" not in message:  # what types are possible is known before the place
+        assert caught.value.where == ("vip" + (f".{where}" if where else ""))
     assert hint in caught.value.hint
 
 
@@ -148,7 +149,7 @@ def test_sentences():
     )
     assert sentence(tree) == (
         '(Spend is at least 100 and (City is one of "Bern", "Ulm")) or (not in segment "staff") '
-        "or (has Orders for which (Amount is greater than the row’s own Spend))"
+        "or (has Orders for which Amount is greater than the row’s own Spend)"
     )  # fmt: skip
 
 

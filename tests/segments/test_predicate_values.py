@@ -1,5 +1,7 @@
 """Single values worked out by hand or by the standards: what agreement alone cannot tell, because all could be wrong."""
 
+# ruff: noqa: DTZ001 - a datetime without a zone is UTC here, which is what is tested
+
 import datetime as dt
 from decimal import Decimal
 
