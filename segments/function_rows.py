@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from segments.fields import DIGITS, DOUBLE, Type, Value, decimal
@@ -52,6 +53,7 @@ def common_decimal(types: Types) -> Type:
     return decimal(min(DIGITS, max(t.precision - t.scale for t in all_of) + scale), scale)
 
 
+@lru_cache(4096)
 def common_type(types: Types) -> Type | None:
     """The type that values of all these types can be brought to; None when there is none."""
     kinds = {t.kind for t in types}

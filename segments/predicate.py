@@ -19,6 +19,7 @@ predicate_json.py JSON.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from segments.fields import BOOLEAN, Type, Value, conform, type_of_value
 from unify.core.errors import QueryError
@@ -169,11 +170,16 @@ def today(zone: str) -> Call:
     return Call("date_of", (Call("local", (Call("now"), literal(zone))),))
 
 
+@lru_cache(256)
+def _places(count: int) -> tuple[str, ...]:
+    return tuple(f"args[{i}]" for i in range(count))
+
+
 def children(expr: Expr) -> tuple[tuple[str, Expr], ...]:
     """The parts of a node with their places, in order: `("left", …)`, `("args[2]", …)`."""
     match expr:
         case Call(args=args) | And(args=args) | Or(args=args):
-            return tuple((f"args[{i}]", arg) for i, arg in enumerate(args))
+            return tuple(zip(_places(len(args)), args, strict=True))
         case Compare(left=left, right=right):
             return (("left", left), ("right", right))
         case In(item=item):
