@@ -21,7 +21,8 @@ bench: $(READY)       ## the figures of docs/benchmarks.md
 	$(BIN)/python -m benchmarks pipeline --records 100000
 	$(BIN)/python -m benchmarks contoso
 
-soak: $(READY)        ## heavy loops: kill -9, large property tests
+soak: $(READY)        ## new random examples, then heavy loops: kill -9, large property tests
+	HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest -q -n auto -m "not soak"
 	$(BIN)/python -m pytest -q -m soak
 
 install: $(READY)     ## create .venv with everything the commands above need

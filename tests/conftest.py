@@ -1,11 +1,17 @@
 """What several rooms' tests share."""
 
+import os
 from pathlib import Path
 
 import duckdb
 import pytest
+from hypothesis import settings
 
 import unify
+
+settings.register_profile("same each time", derandomize=True, print_blob=True)
+settings.register_profile("explore", print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same each time"))
 
 SAMPLE_PROJECT = Path(__file__).parents[1] / "sample_data" / "project.yaml"
 

@@ -12,6 +12,11 @@ from unify.spec import Criterion
 EDITS = {"levenshtein": Levenshtein, "osa": OSA, "damerau_levenshtein": DamerauLevenshtein}
 
 
+def single_spaced(text: str) -> str:
+    """rapidfuzz takes U+0085 and U+00A0 for blanks in wide texts only; for us every Unicode blank parts words."""
+    return " ".join(text.split())
+
+
 def passing_score(criterion: Criterion, a: str, b: str) -> float | None:
     """The score of two texts if they pass, else None."""
     p = criterion.precision
@@ -21,8 +26,8 @@ def passing_score(criterion: Criterion, a: str, b: str) -> float | None:
         return (longer - d) / longer if Fraction(longer - d, longer) >= Fraction(p, 100) else None
     score = {
         "jaro_winkler": JaroWinkler.similarity,
-        "token_sort": lambda x, y: fuzz.token_sort_ratio(x, y) / 100,
-        "token_set": lambda x, y: fuzz.token_set_ratio(x, y) / 100,
+        "token_sort": lambda x, y: fuzz.token_sort_ratio(single_spaced(x), single_spaced(y)) / 100,
+        "token_set": lambda x, y: fuzz.token_set_ratio(single_spaced(x), single_spaced(y)) / 100,
     }[criterion.compare](a, b)
     score = round(score, 9)
     return score if score >= p / 100 else None

@@ -2,7 +2,8 @@
 
 import atexit
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -32,6 +33,26 @@ GENERATION = "generation"
 
 def _short(sql: str) -> str:
     return sql if len(sql) <= 80 else f"{sql[:77]}..."
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C while DuckDB is at work stays a KeyboardInterrupt; DuckDB makes errors of its own of it.
+
+    In its own code that is RuntimeError("Query interrupted"), in a function that it called InvalidInputException.
+    """
+    try:
+        yield
+    except duckdb.InterruptException as error:
+        raise KeyboardInterrupt from error
+    except duckdb.InvalidInputException as error:
+        if "Python exception" in str(error) and "KeyboardInterrupt" in str(error):
+            raise KeyboardInterrupt from error
+        raise
+    except RuntimeError as error:
+        if str(error) == "Query interrupted":
+            raise KeyboardInterrupt from error
+        raise
 
 
 class DuckDBEngine:
@@ -68,6 +89,7 @@ class DuckDBEngine:
             engine.connection.execute("SET lock_configuration = true")
         return engine
 
+    @_interruptible()
     def question(self, sql: str, params: dict[str, Any]) -> pa.Table:
         """The answer to a user's SQL: one SELECT (or DESCRIBE, SHOW, EXPLAIN), nothing else. QueryError otherwise."""
         try:
@@ -81,6 +103,7 @@ class DuckDBEngine:
         except duckdb.Error as error:
             raise QueryError(str(error).strip(), where=_short(sql), hint="docs/tables.md lists the tables") from None
 
+    @_interruptible()
     def row_counts(self) -> dict[str, int | None]:
         """Kept tables and views, sorted by name, with row counts; None for a view."""
         rows = self.connection.execute(
@@ -90,6 +113,7 @@ class DuckDBEngine:
         ).fetchall()
         return dict(rows)
 
+    @_interruptible()
     def build(self, step: Step) -> int:
         """Make the step's table or view, drop what it releases, return its row count (0 for a view)."""
         kind = ("" if step.keep else "TEMP ") + ("VIEW" if step.view else "TABLE")
@@ -99,10 +123,12 @@ class DuckDBEngine:
             self.connection.execute(f"DROP TABLE IF EXISTS temp.{quote(table)}")
         return int(made[0]) if made and not step.view else 0
 
+    @_interruptible()
     def fetch(self, query: Query) -> pa.Table:
         """The answer of one SELECT."""
         return self.connection.sql(query.sql, params=query.params or None).to_arrow_table()
 
+    @_interruptible()
     def columns(self, table: str) -> dict[str, str]:
         """Column name to SQL type; KeyError if there is no such table."""
         rows = self.connection.execute(
@@ -114,6 +140,7 @@ class DuckDBEngine:
             raise KeyError(table)
         return dict(rows)
 
+    @_interruptible()
     def load(self, table: str, data: "pa.Table | pa.RecordBatchReader", *, keep: bool = False) -> int:
         """Make a table from Arrow data."""
         name = f"arrow_{table}"
@@ -123,6 +150,7 @@ class DuckDBEngine:
         finally:
             self.connection.unregister(name)
 
+    @_interruptible()
     def define(self, functions: Sequence[Function]) -> None:
         """Register vectorised functions; nulls are passed on to them."""
         for f in functions:
@@ -132,14 +160,17 @@ class DuckDBEngine:
                 )
                 self._defined.add(f.name)
 
+    @_interruptible()
     def attach(self, path: Path, name: str) -> None:
         """Make another database file readable under `name`."""
         self.connection.execute(f"ATTACH {literal(str(path))} AS {quote(name)} (READ_ONLY)")
 
+    @_interruptible()
     def detach(self, name: str) -> None:
         """Let go of an attached database."""
         self.connection.execute(f"DETACH {quote(name)}")
 
+    @_interruptible()
     def tables(self, database: str | None = None) -> list[str]:
         """Names of the kept tables, sorted; of an attached database when it is named."""
         rows = self.connection.execute(
@@ -149,6 +180,7 @@ class DuckDBEngine:
         ).fetchall()
         return [name for (name,) in rows]
 
+    @_interruptible()
     def copy_views(self, database: str) -> None:
         """Make the views of an attached database here too, over the tables here."""
         rows = self.connection.execute(
@@ -159,6 +191,7 @@ class DuckDBEngine:
             body = sql[sql.index(" AS ") + len(" AS ") :]
             self.connection.execute(f"CREATE OR REPLACE VIEW {quote(name)} AS {body}")
 
+    @_interruptible()
     def close(self) -> None:
         """Close; a file-backed engine checkpoints, so that no .wal stays behind. Closing twice is harmless."""
         _open.discard(self)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from rapidfuzz import distance, fuzz
 
+from unify.conflation.compare_functions import distinct_words, sorted_words
 from unify.conflation.similarity.bounds import Bounds, EditBounds, IndelBounds, WinklerBounds
 from unify.conflation.similarity.pairs import Measure, Scored, distinct_scored, plausible
 from unify.conflation.similarity.plan import SCAN_NS, SCORE_NS, Group, plan, spaced
@@ -16,24 +17,6 @@ from unify.spec import Criterion
 
 WEIGHED_PARTNERS = 64
 """Partners a value is tried against to see how many look like it, when some must be left out."""
-
-
-def sorted_words(text: str) -> str:
-    """What token sort compares.
-
-    >>> sorted_words("lee  anna lee")
-    'anna lee lee'
-    """
-    return " ".join(sorted(text.split()))
-
-
-def distinct_words(text: str) -> str:
-    """What token set compares.
-
-    >>> distinct_words("lee  anna lee")
-    'anna lee'
-    """
-    return " ".join(sorted(set(text.split())))
 
 
 def recipe(criterion: Criterion) -> tuple[Bounds, Measure, bool]:
