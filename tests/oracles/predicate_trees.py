@@ -6,9 +6,9 @@ import datetime as dt
 from decimal import Decimal
 from uuid import UUID
 
-from segments import predicate as p
-from segments.fields import BOOLEAN, KINDS, Catalog, Relation, Table, Type, decimal, rescale, type_of_sql
-from segments.functions import table as functions
+from segments.predicates import tree as p
+from segments.predicates.fields import BOOLEAN, KINDS, Catalog, Relation, Table, Type, decimal, rescale, type_of_sql
+from segments.predicates.functions import table as functions
 
 CLOCK = dt.datetime(2024, 3, 31, 0, 59, 59, 999_999)  # an instant before Europe puts its clocks forward
 ENTITY = "crm.Contacts"

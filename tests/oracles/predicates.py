@@ -1,7 +1,7 @@
 """What a bound predicate says of one row, by walking the tree: no SQL, no sets, no cleverness.
 
 A world is rows as dicts of Python values by table, and who is in which segment. Functions of values are those of
-segments/function_values.py; logic, comparisons, paths, aggregates and scopes are written here once more.
+segments/predicates/function_values.py; logic, comparisons, paths, aggregates and scopes are written here once more.
 """
 
 from dataclasses import dataclass, field
@@ -9,9 +9,9 @@ from decimal import Decimal, localcontext
 from functools import reduce
 from typing import Any
 
-from segments import predicate as p
-from segments.bind import Coerce
-from segments.fields import rescale
+from segments.predicates import tree as p
+from segments.predicates.bind import Coerce
+from segments.predicates.fields import rescale
 
 
 @dataclass

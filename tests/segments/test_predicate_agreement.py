@@ -14,13 +14,13 @@ import duckdb
 import pytest
 from pyroaring import BitMap
 
-from segments import bitmaps
-from segments.bind import bind, bind_predicate
-from segments.compile import Compiler
-from segments.fields import KINDS
-from segments.predicate_json import from_json, to_json
-from segments.sentence import sentence
-from segments.simplify import simplify
+from segments.predicates import bitmaps
+from segments.predicates.bind import bind, bind_predicate
+from segments.predicates.compile import Compiler
+from segments.predicates.fields import KINDS
+from segments.predicates.sentence import sentence
+from segments.predicates.simplify import simplify
+from segments.predicates.tree_json import from_json, to_json
 from unify.core.errors import QueryError
 from unify.core.steps import Query
 

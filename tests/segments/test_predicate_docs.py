@@ -7,12 +7,12 @@ import datetime as dt
 import duckdb
 import pytest
 
-from segments import predicate as p
-from segments.compile import rows_where
-from segments.fields import TIME, Catalog, Relation, Table
-from segments.functions import table
-from segments.predicate import Call, Compare, Field, literal
-from segments.predicate_docs import PAGE, with_tables
+from segments.predicates import tree as p
+from segments.predicates.compile import rows_where
+from segments.predicates.fields import TIME, Catalog, Relation, Table
+from segments.predicates.function_docs import PAGE, with_tables
+from segments.predicates.functions import table
+from segments.predicates.tree import Call, Compare, Field, literal
 
 L = literal
 CLOCK = dt.datetime(2024, 3, 31, 22, 30)  # in Berlin it is April already
@@ -99,5 +99,5 @@ def test_every_operator_of_the_page_is_tested():
 
 def test_the_page_is_generated_from_the_code():
     page = PAGE.read_text(encoding="utf-8")
-    assert page == with_tables(page), "run python -m segments.predicate_docs"
+    assert page == with_tables(page), "run python -m segments.predicates.function_docs"
     assert all(f"`{key}(" in page for key in table())

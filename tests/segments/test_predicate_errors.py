@@ -9,15 +9,15 @@ import duckdb
 import pytest
 from pyroaring import BitMap
 
-from segments import bitmaps
-from segments import predicate as p
-from segments.bind import bind_predicate
-from segments.compile import count_where, rows_where
-from segments.fields import DATETIME, GUID, INTEGER, Catalog, Relation, Table, decimal
-from segments.predicate import Call, Compare, Field, literal
-from segments.predicate_json import from_json, to_json
-from segments.sentence import sentence
-from segments.simplify import depends_on_clock, simplify
+from segments.predicates import bitmaps
+from segments.predicates import tree as p
+from segments.predicates.bind import bind_predicate
+from segments.predicates.compile import count_where, rows_where
+from segments.predicates.fields import DATETIME, GUID, INTEGER, Catalog, Relation, Table, decimal
+from segments.predicates.sentence import sentence
+from segments.predicates.simplify import depends_on_clock, simplify
+from segments.predicates.tree import Call, Compare, Field, literal
+from segments.predicates.tree_json import from_json, to_json
 from unify.core.errors import QueryError, SpecError
 
 L, F = literal, Field

@@ -8,12 +8,12 @@ from decimal import Decimal
 import duckdb
 import pytest
 
-from segments import casefold
-from segments import predicate as p
-from segments.compile import Compiler
-from segments.fields import DATE, DATETIME, DOUBLE, DURATION, INTEGER, STRING, Catalog, Table, Type, decimal
-from segments.functions import table
-from segments.predicate import Call, Compare, literal
+from segments.predicates import casefold
+from segments.predicates import tree as p
+from segments.predicates.compile import Compiler
+from segments.predicates.fields import DATE, DATETIME, DOUBLE, DURATION, INTEGER, STRING, Catalog, Table, Type, decimal
+from segments.predicates.functions import table
+from segments.predicates.tree import Call, Compare, literal
 
 CATALOG = Catalog.of([Table.of_columns("One", {"a": "BIGINT", "s": "VARCHAR", "x": "DOUBLE", "d": "DECIMAL(18,2)"})])
 CLOCK = dt.datetime(2024, 3, 31, 10, 0)

@@ -319,6 +319,7 @@ def _customer_step(columns: CustomerColumns, cluster_columns: ClusterColumns) ->
     owners = dict.fromkeys((c.name for c in columns.columns), "v") | {CUSTOMER_ID: "v", PREVIOUS: "b"}
     selected = [f"{owners.get(name, 'k')}.{quote(name)}" for name in columns.layout]
     selected += [f"c{i}.id AS {quote(name)}" for i, (name, _) in enumerate(cluster_columns)]
+    selected.append("v.ordinal")
     customer_id = quote(CUSTOMER_ID)
     clusters = "".join(
         f"\nLEFT JOIN {quote(table)} AS c{i} ON c{i}.{customer_id} = v.{customer_id}"

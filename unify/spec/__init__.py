@@ -8,7 +8,9 @@
     ├── customer: CustomerTable               resolution.py   what the Customer table looks like
     ├── clusters: {name: ClusterSpec}         conflation.py   households and the like, over Customer
     ├── relationships: {name: Relationship}   relationship.py which column holds the key of which entity
-    └── activities: {name: Activity}          relationship.py what happened to customers
+    ├── activities: {name: Activity}          relationship.py what happened to customers
+    ├── measures: {name: Measure}             measure.py      values worked out per customer, or over the business
+    └── segments: {name: Segment}             segment.py      sets of customers
 
 Words are settled in docs/glossary.md. Everything is checked twice: each noun alone when it is made (pydantic), and the
 whole project against the real columns once the sources are known (checks.py).
@@ -27,10 +29,12 @@ from unify.spec.conflation import (
 )
 from unify.spec.entities import Column, CsvOptions, Entity, Incremental, RowFilter
 from unify.spec.lists import ValueList
+from unify.spec.measure import Measure
 from unify.spec.preference import Preference
 from unify.spec.project import Project
 from unify.spec.relationship import Activity, Relationship
 from unify.spec.resolution import CustomerTable, Resolution
+from unify.spec.segment import ListedCustomers, Projected, Segment, SegmentRule
 
 __all__ = [
     "Activity",
@@ -44,14 +48,19 @@ __all__ = [
     "Entity",
     "Incremental",
     "Limit",
+    "ListedCustomers",
     "MatchPair",
+    "Measure",
     "NormalizeStep",
     "OrderedEntity",
     "Preference",
     "Project",
+    "Projected",
     "Relationship",
     "Resolution",
     "RowFilter",
     "Rule",
+    "Segment",
+    "SegmentRule",
     "ValueList",
 ]

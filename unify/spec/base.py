@@ -1,6 +1,8 @@
 """What all nouns share."""
 
+import difflib
 import re
+import zoneinfo
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
@@ -31,6 +33,14 @@ def _qualified(text: str) -> str:
 def one_or_many(value: object) -> object:
     """`x` means `[x]`."""
     return [value] if isinstance(value, str) else value
+
+
+def known_zone(zone: str) -> str:
+    """The name of a time zone, as IANA writes it; ValueError for another text."""
+    if zone not in zoneinfo.available_timezones():
+        near = difflib.get_close_matches(zone, zoneinfo.available_timezones(), 1)
+        raise ValueError(f"there is no time zone {zone!r}" + (f": did you mean {near[0]!r}?" if near else ""))
+    return zone
 
 
 Name = Annotated[str, AfterValidator(_a_name)]

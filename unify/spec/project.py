@@ -3,19 +3,21 @@
 import re
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from unify.spec.base import EntityName, Name, Noun
+from unify.spec.base import EntityName, Name, Noun, known_zone
 from unify.spec.conflation import ClusterSpec, ConflationPlan
 from unify.spec.entities import Entity
 from unify.spec.lists import ValueList
+from unify.spec.measure import Measure
 from unify.spec.relationship import Activity, Relationship, RelationshipName, short_relationship
 from unify.spec.resolution import MAX_GROUPS, CustomerTable, Resolution, short_resolution
+from unify.spec.segment import Segment, short_segment
 
 RESERVED = re.compile(
     "customer_(ids|changes|sources|lineage|values|cluster_.*)|override_(pairs|rids)|list_values|record_rows|previous_ids"
     "|dedupe_groups|deduplication_.*|(values|merge|ignored|links|star|stars|left|right|groups|similar|limit|prepared)_.*"
-    "|orphan_activities|activity_reach_.*|cut_links|left_out|.*_corrupt|arrow_.*"
+    "|unifiedactivity|customer_measure|measure_.*|segment_.*|orphan_activities|activity_reach_.*|cut_links|left_out|.*_corrupt|arrow_.*"
 )
 """Tables of ours that `<source>_<entity>` could collide with: those of docs/tables.md and the scratch ones of a run."""
 
@@ -35,6 +37,12 @@ class Project(Noun):
     clusters: dict[Name, ClusterSpec] = {}
     relationships: dict[RelationshipName, Annotated[Relationship, BeforeValidator(short_relationship)]] = {}
     activities: dict[Name, Activity] = {}
+    measures: dict[Name, Measure] = {}
+    segments: dict[Name, Annotated[Segment, BeforeValidator(short_segment)]] = {}
+    timezone: str = "UTC"
+    """Of dates and times of day in segments and measures: an IANA name, e.g. Europe/Berlin."""
+    keep_members: int = Field(default=100, ge=1)
+    """Runs whose members of segments are kept, for who entered and left; sizes are kept for ever."""
 
     @property
     def entities(self) -> dict[str, Entity]:
@@ -44,6 +52,11 @@ class Project(Noun):
     def entity(self, name: EntityName) -> Entity:
         """One entity by qualified name; KeyError if it is not declared."""
         return self.entities[name]
+
+    @field_validator("timezone")
+    @classmethod
+    def _a_known_zone(cls, zone: str) -> str:
+        return known_zone(zone)
 
     @model_validator(mode="after")
     def _tables_do_not_collide(self) -> Self:

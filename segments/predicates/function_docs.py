@@ -1,12 +1,12 @@
-"""The generated part of docs/predicates.md: `python -m segments.predicate_docs` rewrites it, a test compares it."""
+"""The generated part of docs/predicates.md: `python -m segments.predicates.function_docs` rewrites it."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from segments.fields import Type
-from segments.function_rows import Function
-from segments.functions import table
-from segments.predicate import AGGREGATES, COMPARISONS
+from segments.predicates.fields import Type
+from segments.predicates.function_rows import Function
+from segments.predicates.functions import table
+from segments.predicates.tree import AGGREGATES, COMPARISONS
 
 PAGE = Path(__file__).parents[1] / "docs" / "predicates.md"
 BEGIN, END = "<!-- generated: begin -->", "<!-- generated: end -->"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from segments.fields import DIGITS, DOUBLE, Type, Value, decimal
+from segments.predicates.fields import DIGITS, DOUBLE, Type, Value, decimal
 
 Types = tuple[Type, ...]
 Rule = Callable[[Types], tuple[Types, Type]]

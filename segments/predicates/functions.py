@@ -10,11 +10,11 @@ Meaning: docs/predicates.md, whose table is made from this one.
 
 from functools import cache, lru_cache
 
-from segments.fields import BOOLEAN, INTEGER, Type
-from segments.function_rows import Function, Types, as_decimal, common_type
-from segments.functions_dates import dates
-from segments.functions_numbers import arithmetic
-from segments.functions_text import text
+from segments.predicates.fields import BOOLEAN, INTEGER, Type
+from segments.predicates.function_rows import Function, Types, as_decimal, common_type
+from segments.predicates.functions_dates import dates
+from segments.predicates.functions_numbers import arithmetic
+from segments.predicates.functions_text import text
 from unify.core.errors import QueryError, did_you_mean
 
 

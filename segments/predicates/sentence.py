@@ -7,8 +7,8 @@ ways of reading would differ; it is not parsed again.
 from datetime import date, time
 from typing import Any
 
-from segments import predicate as p
-from segments.functions import table
+from segments.predicates import tree as p
+from segments.predicates.functions import table
 from unify.core.errors import QueryError, did_you_mean
 
 SHOWN_VALUES = 10

@@ -5,10 +5,10 @@ What holds with true and false alone is not used: `a or not a` is null where a i
 
 from datetime import datetime
 
-from segments import predicate as p
-from segments.bind import Bound, bind
-from segments.fields import BOOLEAN, Catalog
-from segments.values import constant
+from segments.predicates import tree as p
+from segments.predicates.bind import Bound, bind
+from segments.predicates.fields import BOOLEAN, Catalog
+from segments.predicates.values import constant
 from unify.core.errors import QueryError
 
 _OPPOSITE = {"eq": "ne", "ne": "eq", "lt": "ge", "ge": "lt", "le": "gt", "gt": "le", "is": "is_not", "is_not": "is"}

@@ -1,8 +1,8 @@
 """Rows of the function table: dates and times. A datetime is UTC; local() and utc() go between it and a clock."""
 
-from segments import function_values as values
-from segments.fields import DATE, DATETIME, DURATION, INTEGER, TIME, Type, decimal
-from segments.function_rows import Function
+from segments.predicates import function_values as values
+from segments.predicates.fields import DATE, DATETIME, DURATION, INTEGER, TIME, Type, decimal
+from segments.predicates.function_rows import Function
 
 _D = "dates"
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from segments import function_values as values
-from segments.fields import BOOLEAN, DIGITS, DOUBLE, INTEGER, Type, Value, decimal
-from segments.function_rows import Function, Rule, Types, as_decimal, common_decimal
+from segments.predicates import function_values as values
+from segments.predicates.fields import BOOLEAN, DIGITS, DOUBLE, INTEGER, Type, Value, decimal
+from segments.predicates.function_rows import Function, Rule, Types, as_decimal, common_decimal
 
 _A = "arithmetic"
 

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from segments.fields import BOOLEAN, Type, Value, conform, type_of_value
+from segments.predicates.fields import BOOLEAN, Type, Value, conform, type_of_value
 from unify.core.errors import QueryError
 
 MAX_DEPTH = 100

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from segments import predicate as p
-from segments.bind import Bound, Coerce, bind, bind_predicate
-from segments.fields import STRING, Catalog, Relation, Table, Type, Value
-from segments.values import constant
+from segments.predicates import tree as p
+from segments.predicates.bind import Bound, Coerce, bind, bind_predicate
+from segments.predicates.fields import STRING, Catalog, Relation, Table, Type, Value
+from segments.predicates.values import constant
 from unify.core.errors import QueryError
 from unify.core.names import quote
 from unify.core.steps import Query

@@ -13,8 +13,8 @@ from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from segments import predicate as p
-from segments.fields import Type, Value, is_finite, parse_type
+from segments.predicates import tree as p
+from segments.predicates.fields import Type, Value, is_finite, parse_type
 from unify.core.errors import QueryError, SpecError, did_you_mean
 
 _EXACT = 2**53

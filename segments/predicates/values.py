@@ -5,10 +5,10 @@ from decimal import Decimal
 from math import isnan
 from typing import Any
 
-from segments import predicate as p
-from segments.bind import Bound, Coerce
-from segments.fields import Type, Value, rescale
-from segments.function_rows import Function
+from segments.predicates import tree as p
+from segments.predicates.bind import Bound, Coerce
+from segments.predicates.fields import Type, Value, rescale
+from segments.predicates.function_rows import Function
 
 
 def apply(function: Function, kind: Type, arguments: tuple[Value, ...]) -> Value:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 
-from segments import predicate as p
-from segments.fields import BOOLEAN, DOUBLE, INTEGER, Catalog, Relation, Table, Type, Value, rescale
-from segments.function_rows import Function, Types, as_decimal, common_type
-from segments.functions import resolve
+from segments.predicates import tree as p
+from segments.predicates.fields import BOOLEAN, DOUBLE, INTEGER, Catalog, Relation, Table, Type, Value, rescale
+from segments.predicates.function_rows import Function, Types, as_decimal, common_type
+from segments.predicates.functions import resolve
 from unify.core.errors import QueryError, did_you_mean
 
 

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyroaring import BitMap
 
-from segments import predicate as p
-from segments.compile import truth_of
-from segments.fields import Catalog
+from segments.predicates import tree as p
+from segments.predicates.compile import truth_of
+from segments.predicates.fields import Catalog
 from unify.core.steps import Query
 
 LEAVES_PER_QUERY = 16

@@ -14,7 +14,7 @@ from math import copysign, fmod, inf, isfinite, isnan, nan
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from segments.fields import BIGGEST, DIGITS, Type, rescale
+from segments.predicates.fields import BIGGEST, DIGITS, Type, rescale
 
 Number = int | Decimal | float
 EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC throughout

@@ -1,9 +1,9 @@
 """Rows of the function table: text, by code points."""
 
-from segments import casefold
-from segments import function_values as values
-from segments.fields import BOOLEAN, DATE, GUID, INTEGER, STRING
-from segments.function_rows import Function
+from segments.predicates import casefold
+from segments.predicates import function_values as values
+from segments.predicates.fields import BOOLEAN, DATE, GUID, INTEGER, STRING
+from segments.predicates.function_rows import Function
 
 _T = "text"
 
