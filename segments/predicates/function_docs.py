@@ -8,7 +8,7 @@ from segments.predicates.function_rows import Function
 from segments.predicates.functions import table
 from segments.predicates.tree import AGGREGATES, COMPARISONS
 
-PAGE = Path(__file__).parents[1] / "docs" / "predicates.md"
+PAGE = Path(__file__).parents[2] / "docs" / "predicates.md"
 BEGIN, END = "<!-- generated: begin -->", "<!-- generated: end -->"
 
 

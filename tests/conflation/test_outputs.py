@@ -89,7 +89,7 @@ def test_customer_has_keys_and_previous_ids(engine: DuckDBEngine) -> None:
     first, second, third = rows(engine, "Customer")
     assert list(first) == [
         "CustomerId", "Name", "crm_Contacts_Id", "crm_Contacts_Id_Alternate", "web_Users_Mail",
-        "web_Users_Mail_Alternate", "PreviousCustomerId"]  # fmt: skip
+        "web_Users_Mail_Alternate", "PreviousCustomerId", "ordinal"]  # fmt: skip
     assert (first["Name"], first["PreviousCustomerId"]) == ("n10", None)
     assert (second["PreviousCustomerId"], second["crm_Contacts_Id"], second["crm_Contacts_Id_Alternate"]) == (
         "aa;zz", None, None)  # fmt: skip

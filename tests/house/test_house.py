@@ -96,6 +96,8 @@ NOUN_TO_TERM = {
     "Incremental": "incremental folder", "Limit": "limit", "MatchPair": "match", "NormalizeStep": "normaliser",
     "OrderedEntity": "conflation order", "Preference": "preference", "Project": "project",
     "Resolution": "conflict resolution", "RowFilter": "row filter", "Rule": "rule", "ValueList": "value list",
+    "Segment": "segment", "SegmentRule": "segment rule", "ListedCustomers": "list of customers",
+    "Projected": "projected attribute", "Measure": "measure",
 }  # fmt: skip
 """Every noun a user declares, and the word of the glossary it is named after."""
 

@@ -132,7 +132,8 @@ def test_columns_of_customer(sample_instance):
     keys = [f"{table_of(e)}_{PROJECT.entities[e].key}{suffix}" for e in ORDER for suffix in ("", "_Alternate")]
     assert columns[0] == "CustomerId"
     assert {*keys, "PreviousCustomerId", *PROJECT.clusters} <= set(columns)
-    unified = [c for c in columns[1:] if c not in {*keys, "PreviousCustomerId", *PROJECT.clusters}]
+    assert columns[-1] == "ordinal"
+    unified = [c for c in columns[1:-1] if c not in {*keys, "PreviousCustomerId", *PROJECT.clusters}]
     assert columns_of(sample_instance, "customer_sources") == ["ordinal", *unified]
 
 
