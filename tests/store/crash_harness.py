@@ -40,7 +40,7 @@ from pathlib import Path
 import duckdb
 import psutil
 
-from unify.store import Build, Generation, Reader, Store
+from unify.store import Build, Generation, NewMembers, NewMembership, Reader, Store
 from unify.store.failpoints import VARIABLE
 
 PATIENCE = 60.0
@@ -145,17 +145,21 @@ def assert_whole(root: Path) -> None:
         assert run.finished is not None
         assert generation.path.stat().st_size == generation.bytes
         assert rows_of(generation) == generation.rows
+    for row in store.membership_history():
+        assert row.file is None or store.members_file(row.file), "a row refers to members that are not whole"
     assert sum(run.state == "running" for run in store.runs(10_000)) <= 1
 
 
 def assert_tidy(root: Path) -> None:
-    """Whole, nobody at work, and generations/ holds the kept files and nothing else."""
+    """Whole, nobody at work, and generations/ and memberships/ hold what is kept and nothing else."""
     assert_whole(root)
     store = Store.open(root)
     assert store.lease_holder() is None
     assert [run for run in store.runs(10_000) if run.state == "running"] == []
     there = sorted(path.name for path in (root / "generations").iterdir())
     assert there == sorted(g.path.name for g in store.generations())
+    needed = {row.file for row in store.membership_history()} | {s.file for s in store.identity_steps().values()}
+    assert {path.name for path in (root / "memberships").iterdir()} == needed - {None}
 
 
 _counted: dict[str, dict[str, int]] = {}
@@ -195,13 +199,35 @@ def write_tables(build: Build, rows: int = 3000) -> None:
         connection.execute("CREATE TABLE b AS SELECT g, hash(i, g) AS h FROM a")
 
 
+def members_of(number: int, keep: int = 5, identity: bytes | None = b"") -> NewMembers:
+    """What run `number` says about two segments: one that is another in every run, one that never changes."""
+    contents = {"changing": b"members of run %d" % number, "steady": b"always these"}
+    facts = {"as_of": number, "definition": "d"}
+    return NewMembers(
+        rows=[NewMembership(name, "refreshed", len(c), c, facts) for name, c in contents.items()],
+        definitions={"d": '{"where": "TotalSpend gt 1000"}'},
+        identity=identity if identity is None else b"changes of run %d" % number,
+        parent=None,
+        keep=keep,
+    )
+
+
 def publish(root: Path | str, times: int = 1, keep: int = 1, rows: int = 3000, wait: float | None = None) -> None:
     """The model of a batch: build and publish, so many times."""
     store = Store.open_or_create(root)
     for _ in range(times):
         with store.lease("run", wait=wait) as lease, store.begin(lease) as build:
             write_tables(build, rows)
-            build.publish({"rows": rows}, keep=keep)
+            build.publish({"rows": rows}, keep=keep, members=members_of(build.number, keep))
+
+
+def refresh(root: Path | str) -> None:
+    """The model of a refresh of segments: a run that publishes no generation."""
+    store = Store.open(root)
+    published = store.published()
+    assert published is not None
+    with store.lease("segments") as lease, store.begin(lease) as build:
+        build.refresh({}, published.number, members_of(build.number, identity=None))
 
 
 def fail(root: Path | str) -> None:

@@ -78,20 +78,21 @@ def test_catalog_of_a_newer_unify(acme: Path) -> None:
 
 
 def test_an_older_catalog_is_brought_up_to_date_by_the_next_writer(acme: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second migration is the first one's again in miniature: several statements, one transaction."""
+    """One more migration is the first one's again in miniature: several statements, one transaction."""
     scripts = acme.parent / "sql"
     shutil.copytree(Path(catalog.__file__).parent / "sql", scripts / "sql")
-    (scripts / "sql" / "0002_notes.sql").write_text(
+    (scripts / "sql" / "9999_notes.sql").write_text(
         "CREATE TABLE notes (text TEXT);\nINSERT INTO notes VALUES ('a;b');\n"
     )
     monkeypatch.setattr(catalog.resources, "files", lambda _: scripts)
-    monkeypatch.setattr(catalog, "MIGRATIONS", (*catalog.MIGRATIONS, "0002_notes.sql"))
-    with pytest.raises(StoreError, match="version 1, this unify needs 2"):
+    monkeypatch.setattr(catalog, "MIGRATIONS", (*catalog.MIGRATIONS, "9999_notes.sql"))
+    needed = len(catalog.MIGRATIONS)
+    with pytest.raises(StoreError, match=f"version {needed - 1}, this unify needs {needed}"):
         Store.open(acme).published()
     assert build_one(acme) == 3
     with Store.open(acme)._catalog.read() as connection:
         assert connection.execute("SELECT text FROM notes").fetchone()[0] == "a;b"
-        assert connection.execute("PRAGMA user_version").fetchone()[0] == 2
+        assert connection.execute("PRAGMA user_version").fetchone()[0] == needed
     harness.assert_tidy(acme)
 
 

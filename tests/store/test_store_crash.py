@@ -32,6 +32,7 @@ def job_for(point: str) -> tuple[Callable[..., None], tuple[object, ...]]:
         "fail": (harness.fail, ()),
         "rollback": (harness.roll_back, (1,)),
         "definition": (harness.define, ()),
+        "refresh": (harness.refresh, ()),
     }.get(subject(point), (harness.publish, ()))
 
 

@@ -1,4 +1,4 @@
-"""One run: from `begin` to `publish` or `fail`."""
+"""One run: from `begin` to `publish`, `refresh` or `fail`."""
 
 import json
 import os
@@ -14,6 +14,7 @@ from unify.store.catalog import Catalog
 from unify.store.failpoints import failpoint
 from unify.store.files import Layout, fsync, refuse_unusable, sweep
 from unify.store.lease import Lease
+from unify.store.memberships import NewMembers, insert, referenced, strays, write_files
 from unify.store.nouns import Generation, Sweep, now
 from unify.store.opening import count_rows
 from unify.store.rows import LIVE, generation
@@ -42,11 +43,13 @@ class Build:
         *,
         summary: Mapping[str, Any] | None = None,
         marks: Mapping[str, int] | None = None,
+        members: NewMembers | None = None,
     ) -> Generation:
         """Make this generation the one readers see and complete the run with its report, in one transaction.
 
         The caller has closed its DuckDB connection. `keep` generations stay for rollback, this one included; older ones
-        are removed unless a reader has them pinned. `marks` are numbers that only grow and survive rollbacks.
+        are removed unless a reader has them pinned. `marks` are numbers that only grow and survive rollbacks. `members`
+        are those of segments; they are in force from the same instant.
         Raises StoreError (nothing changed) when the file is not whole, the disk is full or the lease is gone.
         """
         self._require_open()
@@ -56,6 +59,7 @@ class Build:
         with trouble(self.path, "publish the generation"):
             rows = _verify(self.path)
             self._force_to_disk()
+            written = write_files(self._layout, members) if members is not None else None
             self._lease.require(self._layout.lease)
             with self._catalog.write("publish") as catalog:
                 values = {
@@ -67,10 +71,33 @@ class Build:
                 self._complete(catalog, {**values, **texts})
                 _raise_marks(catalog, marks or {})
                 _retire(catalog, self.number, keep)
+                if members is not None and written is not None:
+                    insert(catalog, self.number, self.number, members, written)
                 live = {int(row["number"]) for row in catalog.execute(LIVE)}
+                needed = referenced(catalog)
         self._close()
-        self._add(sweep(self._layout.leftovers(live)))
+        self._add(sweep([*self._layout.leftovers(live), *strays(self._layout, needed)]))
         return self._published()
+
+    def refresh(self, report: Mapping[str, Any], generation: int, members: NewMembers) -> None:
+        """Complete the run without a generation: from here on these members are in force on a published one.
+
+        Raises StoreError (nothing changed) when the disk is full, the lease is gone, or that generation is not kept.
+        """
+        self._require_open()
+        text = _json(report, "report")
+        with trouble(self._layout.root, "refresh segments"):
+            written = write_files(self._layout, members)
+            self._lease.require(self._layout.lease)
+            with self._catalog.write("refresh") as catalog:
+                if generation not in {int(row["number"]) for row in catalog.execute(LIVE)}:
+                    hint = "kept are listed by `unify generations`"
+                    raise StoreError(f"there is no generation {generation}", where=str(self._layout.root), hint=hint)
+                self._finish(catalog, {"at": now(), "report": text}, generation)
+                insert(catalog, self.number, generation, members, written)
+                needed = referenced(catalog)
+        self._close()
+        self._add(sweep(strays(self._layout, needed)))
 
     def fail(self, error: UnifyError | BaseException | Mapping[str, Any]) -> None:
         """Mark the run failed and remove its files; what is published stays. Close your connection first.
@@ -81,7 +108,10 @@ class Build:
             raise StoreError(
                 f"run {self.number} is finished", where=str(self.path), hint="fail only a run that is building"
             )
-        self._add(sweep(self._files()))  # first: on a full disk this makes the room that the catalog needs
+        with self._catalog.read() as catalog:
+            needed = referenced(catalog)
+        # First: on a full disk this makes the room that the catalog needs.
+        self._add(sweep([*self._files(), *strays(self._layout, needed)]))
         with self._catalog.write("fail") as catalog:
             catalog.execute(
                 "UPDATE runs SET state = 'failed', finished = $at, error = $error"
@@ -136,11 +166,12 @@ class Build:
         fsync(self.path.parent)
         failpoint("publish.after_directory_fsync")
 
-    def _complete(self, catalog: sqlite3.Connection, values: dict[str, Any]) -> None:
+    def _finish(self, catalog: sqlite3.Connection, values: Mapping[str, Any], generation: int) -> None:
+        """Mark the run published; StoreError when another writer declared it dead."""
         done = catalog.execute(
-            "UPDATE runs SET state = 'published', finished = $at, report = $report"
+            "UPDATE runs SET state = 'published', finished = $at, report = $report, generation = $generation"
             " WHERE number = $number AND state = 'running'",
-            {"at": values["at"], "report": values["report"], "number": self.number},
+            {"at": values["at"], "report": values["report"], "number": self.number, "generation": generation},
         )
         if done.rowcount != 1:
             raise StoreError(
@@ -148,6 +179,8 @@ class Build:
                 where=str(self._layout.root),
                 hint="look at `unify runs`; run again",
             )
+
+    def _complete(self, catalog: sqlite3.Connection, values: dict[str, Any]) -> None:
         catalog.execute(
             "INSERT INTO generations (number, published, bytes, rows, summary)"
             " VALUES ($number, $at, $bytes, $rows, $summary)",
@@ -157,6 +190,7 @@ class Build:
             "INSERT INTO publications (number, at, why) VALUES ($number, $at, 'run')",
             {"number": self.number, "at": values["at"]},
         )
+        self._finish(catalog, values, self.number)  # it refers to the generation
 
     def _settled(self) -> bool:
         """Whether the catalog says this run is over: after an error around COMMIT only the catalog knows."""
@@ -203,8 +237,9 @@ def begin(layout: Layout, catalog: Catalog, lease: Lease, project: str, purpose:
                 },
             )
             live = {int(row["number"]) for row in connection.execute(LIVE)}
+            needed = referenced(connection)
         lease.building = number
-        swept = sweep(layout.leftovers(live, building=number))
+        swept = sweep([*layout.leftovers(live, building=number), *strays(layout, needed)])
     return Build(layout, catalog, lease, number, run_id, swept)
 
 

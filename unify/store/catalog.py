@@ -21,7 +21,7 @@ from unify.store.trouble import trouble
 BUSY_SECONDS: Final = 15.0
 """How long a transaction waits for another. Ours last milliseconds; a disk that stalls on fsync may need seconds."""
 
-MIGRATIONS: Final = ("0001_catalog.sql",)
+MIGRATIONS: Final = ("0001_catalog.sql", "0002_memberships.sql")
 """In order; the catalog's `user_version` is how many of them it has had. Only additions: older processes read on."""
 
 _UNREADABLE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL}

@@ -19,6 +19,9 @@ FOLDERS: Final = ("generations", "memberships", "incoming", "rejected")
 CATALOG: Final = "catalog.sqlite"
 LEASE: Final = "lease.lock"
 
+_MEMBERS = re.compile(r"[0-9a-f]{64}\.(roaring|changes)(\.new)?\Z")
+"""What we put into memberships/; `.new` is a file that did not get its name."""
+
 _OURS = re.compile(r"(\d{6,})\.(duckdb|duckdb\..+|spill|wal|tmp)\Z")
 """What DuckDB and we put into generations/: the file, its .wal (.wal.checkpoint …), spill directories."""
 
@@ -43,6 +46,17 @@ class Layout:
     def generations(self) -> Path:
         """The folder of generation files."""
         return self.root / "generations"
+
+    @property
+    def memberships(self) -> Path:
+        """The folder of members of segments."""
+        return self.root / "memberships"
+
+    def member_files(self) -> list[Path]:
+        """Files of our making in memberships/."""
+        if not self.memberships.is_dir():
+            return []
+        return sorted(path for path in self.memberships.iterdir() if _MEMBERS.match(path.name))
 
     def generation(self, number: int) -> Path:
         """The file of a generation."""

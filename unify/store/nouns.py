@@ -38,7 +38,10 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One attempt to build and publish a generation. `number` is also the number of its generation."""
+    """One attempt to build and publish a generation, which then bears its number, or to refresh segments of one.
+
+    generation   what it published, or whose segments it refreshed; None when it published nothing
+    """
 
     number: int
     run_id: str
@@ -51,6 +54,7 @@ class Run:
     finished: datetime | None
     report: dict[str, Any] | None
     error: dict[str, Any] | None
+    generation: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

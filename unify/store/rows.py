@@ -45,6 +45,7 @@ def run(row: sqlite3.Row) -> Run:
         finished=datetime.fromisoformat(row["finished"]) if row["finished"] else None,
         report=_maybe(row["report"]),
         error=_maybe(row["error"]),
+        generation=row["generation"],
     )
 
 

@@ -11,6 +11,7 @@ from unify.store.catalog import Catalog, Stamp
 from unify.store.failpoints import failpoint
 from unify.store.files import CATALOG, FOLDERS, Layout, Pin, fsync, refuse_foreign, refuse_unusable
 from unify.store.lease import Lease, holder
+from unify.store.memberships import OF_GENERATION, IdentityStep, Membership, membership, read_file
 from unify.store.nouns import Definition, Generation, Holder, Run, now
 from unify.store.opening import count_rows
 from unify.store.rows import LIVE, PUBLISHED, definition, generation, run
@@ -211,6 +212,36 @@ class Store:
             raise StoreError(f"there is no run {which}", where=str(self.path), hint=hint)
         return run(found[0])
 
+    # Members of segments
+
+    def memberships(self, generation: int, until: int | None = None) -> dict[str, Membership]:
+        """Segment → its members in force on a generation: of the latest run that looked at it, or the latest up to
+        run `until`."""
+        found = self._catalog.rows(OF_GENERATION, {"generation": generation, "until": until})
+        return {row["segment"]: membership(row) for row in found}
+
+    def membership_history(self, segment: str | None = None) -> list[Membership]:
+        """Every run that looked at a segment, or at any, oldest first."""
+        found = self._catalog.rows(
+            "SELECT * FROM memberships WHERE $segment IS NULL OR segment = $segment ORDER BY run, segment",
+            {"segment": segment},
+        )
+        return [membership(row) for row in found]
+
+    def members_file(self, name: str) -> bytes:
+        """The content of a file that a row names; StoreError when it is missing or damaged."""
+        return read_file(self._layout, name)
+
+    def identity_steps(self) -> dict[int, IdentityStep]:
+        """Generation → how its customers came from those of the generation it was built on."""
+        found = self._catalog.rows("SELECT run, parent, file FROM identity_changes")
+        return {row["run"]: IdentityStep(row["run"], row["parent"], row["file"]) for row in found}
+
+    def segment_text(self, key: str) -> Any:
+        """A definition that was evaluated, by the hash that rows of members name it by; None when there is none."""
+        found = self._catalog.rows("SELECT body FROM segment_texts WHERE hash = $key", {"key": key})
+        return json.loads(found[0]["body"]) if found else None
+
     # Definitions
 
     def save_definition(self, kind: str, name: str, body: Any) -> int:
@@ -259,6 +290,14 @@ class Store:
             "SELECT d.* FROM definitions d WHERE kind = $kind AND version ="
             " (SELECT max(version) FROM definitions WHERE kind = d.kind AND name = d.name) ORDER BY name",
             {"kind": kind},
+        )
+        return [definition(row) for row in found]
+
+    def versions(self, kind: str, name: str) -> list[Definition]:
+        """Every version of a declared thing, oldest first; empty when there is none."""
+        found = self._catalog.rows(
+            "SELECT * FROM definitions WHERE kind = $kind AND name = $name ORDER BY version",
+            {"kind": kind, "name": name},
         )
         return [definition(row) for row in found]
 
