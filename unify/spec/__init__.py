@@ -29,7 +29,7 @@ from unify.spec.conflation import (
 )
 from unify.spec.entities import Column, CsvOptions, Entity, Incremental, RowFilter
 from unify.spec.lists import ValueList
-from unify.spec.measure import Measure
+from unify.spec.measure import Calculation, Dimension, Measure, Pick, Variable
 from unify.spec.preference import Preference
 from unify.spec.project import Project
 from unify.spec.relationship import Activity, Relationship
@@ -38,6 +38,7 @@ from unify.spec.segment import ListedCustomers, Projected, Segment, SegmentRule
 
 __all__ = [
     "Activity",
+    "Calculation",
     "ClusterSpec",
     "Column",
     "ConflationPlan",
@@ -45,6 +46,7 @@ __all__ = [
     "CsvOptions",
     "CustomerTable",
     "DedupeSpec",
+    "Dimension",
     "Entity",
     "Incremental",
     "Limit",
@@ -53,6 +55,7 @@ __all__ = [
     "Measure",
     "NormalizeStep",
     "OrderedEntity",
+    "Pick",
     "Preference",
     "Project",
     "Projected",
@@ -63,4 +66,5 @@ __all__ = [
     "Segment",
     "SegmentRule",
     "ValueList",
+    "Variable",
 ]

@@ -9,7 +9,7 @@ from unify.spec.base import EntityName, Name, Noun, known_zone
 from unify.spec.conflation import ClusterSpec, ConflationPlan
 from unify.spec.entities import Entity
 from unify.spec.lists import ValueList
-from unify.spec.measure import Measure
+from unify.spec.measure import Measure, short_measure
 from unify.spec.relationship import Activity, Relationship, RelationshipName, short_relationship
 from unify.spec.resolution import MAX_GROUPS, CustomerTable, Resolution, short_resolution
 from unify.spec.segment import Segment, short_segment
@@ -17,7 +17,7 @@ from unify.spec.segment import Segment, short_segment
 RESERVED = re.compile(
     "customer_(ids|changes|sources|lineage|values|cluster_.*)|override_(pairs|rids)|list_values|record_rows|previous_ids"
     "|dedupe_groups|deduplication_.*|(values|merge|ignored|links|star|stars|left|right|groups|similar|limit|prepared)_.*"
-    "|unifiedactivity|customer_measure|measure_.*|segment_.*|orphan_activities|activity_reach_.*|cut_links|left_out|.*_corrupt|arrow_.*"
+    "|unifiedactivity|customer_measure|measure_.*|measuring_.*|segment_.*|orphan_activities|activity_reach_.*|cut_links|left_out|.*_corrupt|arrow_.*"
 )
 """Tables of ours that `<source>_<entity>` could collide with: those of docs/tables.md and the scratch ones of a run."""
 
@@ -37,7 +37,7 @@ class Project(Noun):
     clusters: dict[Name, ClusterSpec] = {}
     relationships: dict[RelationshipName, Annotated[Relationship, BeforeValidator(short_relationship)]] = {}
     activities: dict[Name, Activity] = {}
-    measures: dict[Name, Measure] = {}
+    measures: dict[Name, Annotated[Measure, BeforeValidator(short_measure)]] = {}
     segments: dict[Name, Annotated[Segment, BeforeValidator(short_segment)]] = {}
     timezone: str = "UTC"
     """Of dates and times of day in segments and measures: an IANA name, e.g. Europe/Berlin."""
