@@ -1,0 +1,47 @@
+"""Models of the vendor's clients: keys in camelCase, absent and null are one, unknown keys are errors."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import ConfigDict, SerializerFunctionWrapHandler, model_serializer
+from pydantic.alias_generators import to_camel
+
+from unify.spec.base import Noun
+
+
+class Wire(Noun):
+    """A model of the vendor's. `model_validate({"friendlyName": …})` reads its keys; `wire()` gives them back."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+    def wire(self) -> dict[str, Any]:
+        """The JSON object: every key that was given, spelled as the vendor spells it."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    @model_serializer(mode="wrap")
+    def _without_nulls(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in handler(self).items() if value is not None}
+
+
+class StringInfo(Wire):
+    """A message of the service: its key, the arguments, and the text."""
+
+    value: str | None = None
+    key: str | None = None
+    args: tuple[str, ...] | None = None
+
+
+class AuditedWire(Wire):
+    """What every metadata object of the vendor ends with."""
+
+    version: int | None = None
+    updated_by: str | None = None
+    updated_utc: datetime | None = None
+    created_by: str | None = None
+    created_utc: datetime | None = None
+    instance_id: str | None = None
+
+
+def initial_lower(value: Any) -> Any:
+    """The service writes `Structured` here and `structured` there: both are one word."""
+    return value[:1].lower() + value[1:] if isinstance(value, str) else value
