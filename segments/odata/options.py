@@ -90,7 +90,9 @@ class OptionParser(ApplyParser):
 
     def search_at(self, position: int, *, nested: bool) -> SearchTerm:
         """A search from that decoded position on; the cursor goes behind it."""
-        reader = SearchReader(self.source, position, self.part, nested=nested, encoded=self.encoded)
+        reader = SearchReader(
+            self.source, position, self.part, nested=nested, encoded=self.encoded, any_word=self.dialect.any_word
+        )
         reader.depth = self.depth
         term, end = reader.whole()
         self.left -= MAX_WORDS - reader.left

@@ -1,6 +1,6 @@
 """`$search`: words, "phrases", NOT, AND, OR and parentheses. It has tokens of its own, so it reads text directly.
 
-    any of < all of < NOT < word, phrase, ( )
+    any of < all of < side by side < NOT < word, phrase, ( )
 
 AND, OR and NOT are operators only where they can be: `$search=AND` looks for the word.
 """
@@ -26,8 +26,10 @@ STAND_IN: Final = "\x00"
 class SearchReader:
     """One search expression from `start` on; `end` is where it stopped: at the end, at `;` or at a `)` not its own."""
 
-    def __init__(self, source: Source, start: int, part: str, *, nested: bool, encoded: bool) -> None:
-        self.source, self.part, self.nested = source, part, nested
+    def __init__(
+        self, source: Source, start: int, part: str, *, nested: bool, encoded: bool, any_word: bool = False
+    ) -> None:
+        self.source, self.part, self.nested, self.any_word = source, part, nested, any_word
         text = source.text
         if ";" in text:
             data: Collection[int] = source.escaped() if encoded else () if nested else range(start, len(text))
@@ -88,13 +90,18 @@ class SearchReader:
 
     def all_of(self) -> SearchTerm:
         """Terms with AND, or nothing, between."""
-        at, terms = self.start, [self.negated()]
+        at, groups = self.start, [[self.negated()]]
         while self.kind in {"word", "phrase", "open"} and not self.operator("OR"):
             if self.start == self.before:
                 self.fail("a space must stand between words", at=self.start)
             if self.operator("AND"):
                 self.advance()
-            terms.append(self.negated())
+                groups.append([self.negated()])
+            elif self.any_word:
+                groups[-1].append(self.negated())
+            else:
+                groups.append([self.negated()])
+        terms = [term for group in groups for term in side_by_side(group, at)]
         return terms[0] if len(terms) == 1 else AllOf(tuple(terms), at)
 
     def operator(self, name: str) -> bool:
@@ -134,6 +141,13 @@ class SearchReader:
             self.unreadable()
         self.advance()
         return term
+
+
+def side_by_side(group: list[SearchTerm], at: int) -> list[SearchTerm]:
+    """What words without AND between them demand: one of those without NOT, and none of those with it."""
+    wanted = [term for term in group if not isinstance(term, Not)]
+    refused = [term for term in group if isinstance(term, Not)]
+    return [*([AnyOf(tuple(wanted), at)] if len(wanted) > 1 else wanted), *refused]
 
 
 FOLLOWS: Final = re.compile(r"""[ \t]+(?:[^\s()";']|"|\()""")

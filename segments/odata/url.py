@@ -270,7 +270,8 @@ def _option(part: str, offset: int, dialect: Dialect) -> tuple[Option, str]:
 def _valued(key: str, value: Source, dialect: Dialect, at: int) -> Option:
     part = "$" + key
     if key == "search":
-        return Search(SearchReader(value, 0, part, nested=False, encoded=True).whole()[0], at)
+        reader = SearchReader(value, 0, part, nested=False, encoded=True, any_word=dialect.any_word)
+        return Search(reader.whole()[0], at)
     if key in TEXTS:
         blank = OptionParser(Source("", offset=value.offset), dialect, part)
         return Text(raw_text(blank, key, value.text).name, value.text, at)

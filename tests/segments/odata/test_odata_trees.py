@@ -166,7 +166,24 @@ def test_switches_that_change_the_reading():
     ],
 )
 def test_search_has_a_grammar_of_its_own(text, term):
-    assert parse_request(f"Customer?$search={text}").option(o.Search).term == term
+    assert parse_request(f"Customer?$search={text}", OASIS).option(o.Search).term == term
+
+
+def test_words_side_by_side_are_the_dialects_business():
+    a, b, c = (q.Word(t) for t in "abc")
+    for text, vendor, oasis in [
+        ("a b", q.AnyOf((a, b)), q.AllOf((a, b))),
+        ("a b AND c", q.AllOf((q.AnyOf((a, b)), c)), q.AllOf((a, b, c))),
+        ("a b NOT c", q.AllOf((q.AnyOf((a, b)), q.Not(c))), q.AllOf((a, b, q.Not(c)))),
+        ("NOT a b", q.AllOf((b, q.Not(a))), q.AllOf((q.Not(a), b))),
+        ("NOT a NOT b", q.AllOf((q.Not(a), q.Not(b))), q.AllOf((q.Not(a), q.Not(b)))),
+    ]:
+        request = parse_request(f"Customer?$search={text}")
+        assert request.option(o.Search).term == vendor
+        assert parse_request(f"Customer?$search={text}", OASIS).option(o.Search).term == oasis
+        assert parse_request(print_request(request)) == request
+    [item] = parse_request("Customer?$expand=Orders($search=a b)").options[0].items
+    assert item.options == (o.Search(q.AnyOf((a, b))),)
 
 
 def test_a_semicolon_parts_nested_options_and_an_escaped_one_does_not():
