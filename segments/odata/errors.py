@@ -1,4 +1,4 @@
-"""The one error of this room's front: text that is not a question OData knows."""
+"""Errors of OData: text that is no question, and questions that OData knows and nobody answers here."""
 
 from segments.odata.limits import SHOWN
 from unify.core.errors import QueryError
@@ -25,6 +25,10 @@ class ODataSyntaxError(QueryError):
     def as_dict(self) -> dict[str, str]:
         """The error as `--json` prints it, with the position as its own key."""
         return super().as_dict() | {"position": str(self.position), "expected": self.expected}
+
+
+class ODataUnsupportedError(QueryError):
+    """OData has it, this product does not answer it: 501 to an HTTP client, where other QueryErrors are 400."""
 
 
 def shown(text: str) -> str:

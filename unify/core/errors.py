@@ -10,6 +10,7 @@
     │   └── LeaseHeldError          exit 5   somebody else is writing
     ├── OverloadError               exit 6   a join would explode; names the value that causes it
     └── QueryError                  exit 7   a question that cannot be answered: bad SQL, unknown record or customer
+        └── NotFoundError                    well asked, but what it names by key or name is not there
 
 A caller needs one handler::
 
@@ -90,6 +91,10 @@ class QueryError(UnifyError):
     """A question that cannot be answered: SQL that is not a SELECT, an unknown table, record or customer."""
 
     exit_code = 7
+
+
+class NotFoundError(QueryError):
+    """What a question names by key or name is not there: an entity set, a customer, a page that is no longer kept."""
 
 
 def did_you_mean(name: str, known: "Iterable[str]") -> str:
