@@ -17,6 +17,7 @@ from typing import Any
 from segments.predicates import tree as p
 from segments.predicates.bind import Bound, Coerce, bind, bind_predicate
 from segments.predicates.fields import STRING, Catalog, Relation, Table, Type, Value
+from segments.predicates.sums import sum_of_doubles
 from segments.predicates.values import constant
 from unify.core.errors import QueryError
 from unify.core.names import quote
@@ -283,15 +284,15 @@ def _read(column: str, sql_type: str, kind: Type) -> str:
 
 
 def _aggregate_sql(function: str, kind: Type) -> str:
-    """One aggregate of `v`. Doubles are added in the order of size, so that shuffled rows give the same bits."""
+    """One aggregate of `v`; shuffled rows give the same bits."""
     if function == "count_distinct":
         return "count(DISTINCT v)"
     if function == "avg":
-        return "sum(v ORDER BY v) / count(v)"
+        return f"{sum_of_doubles('v')} / count(v)"
     if function in ("min", "max"):
         return f"{function}(v)"
     if kind.kind != "decimal":
-        return {"integer": "TRY_CAST(sum(v) AS BIGINT)", "double": "sum(v ORDER BY v)"}[kind.kind]
+        return "TRY_CAST(sum(v) AS BIGINT)" if kind.kind == "integer" else sum_of_doubles("v")
     total = f"CAST(sum(%s) AS DECIMAL(38,{kind.scale}))"
     if kind.precision <= SAFE_DIGITS:
         return total % "v"

@@ -6,7 +6,9 @@ segments/predicates/function_values.py; logic, comparisons, paths, aggregates an
 
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
+from fractions import Fraction
 from functools import reduce
+from math import trunc
 from typing import Any
 
 from segments.predicates import tree as p
@@ -139,6 +141,24 @@ def linked(here, other, step, world):
     )
 
 
+def sum_of_doubles(values):
+    """In fixed point, of 62 binary places, what it holds exactly; the others one after the other, small ones first."""
+
+    def is_fixed(v):
+        return abs(v) < 2**53 and (Fraction(v) * 2**62).denominator == 1
+
+    fixed, added = [v for v in values if is_fixed(v)], sorted((v for v in values if not is_fixed(v)), key=total)
+    if fixed:
+        exact = sum(map(Fraction, fixed))
+        rest = sum(int((Fraction(v) - trunc(v)) * 2**62) for v in fixed)
+        carried = trunc(Fraction(rest, 2**62))
+        whole = sum(map(trunc, fixed)) + carried
+        near = float(whole) + float(rest - carried * 2**62) / 2.0**62
+        assert abs(Fraction(near) - exact) <= abs(exact) / 2**51
+        return reduce(lambda a, b: a + b, added) + near if added else near
+    return reduce(lambda a, b: a + b, added)
+
+
 def aggregated(function, values, kind):
     if function == "count_distinct":
         return len({total(v) for v in values})
@@ -146,14 +166,14 @@ def aggregated(function, values, kind):
         return None
     if function in ("min", "max"):
         return {"min": min, "max": max}[function](values, key=total)
-    values = sorted(values, key=total)
+    if kind.kind == "double":
+        added = sum_of_doubles(values)
+        return added / len(values) if function == "avg" else added
     with localcontext() as context:
         context.prec = 80
         if kind.kind == "decimal" and any(abs(v).scaleb(kind.scale) >= 10**27 for v in values):
             return None
         added = reduce(lambda a, b: a + b, values)
-    if function == "avg":
-        return added / len(values)
     if kind.kind == "integer":
         return added if -(2**63) <= added < 2**63 else None
     return added
