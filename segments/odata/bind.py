@@ -8,7 +8,8 @@ What the trees mean is settled in docs/odata-semantics.md. Everything that the m
 QueryError) with its place in the text and the nearest known name; what comes back binds and cannot fail in SQL.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from segments.model import Model
 from segments.odata import ast
@@ -17,6 +18,7 @@ from segments.odata.bind_compare import checked
 from segments.odata.bind_errors import BindError, fail
 from segments.odata.bind_expressions import Binder
 from segments.odata.dialect import CUSTOMER_INSIGHTS, Dialect
+from segments.odata.errors import ODataSyntaxError
 from segments.odata.url import parse_expression
 from segments.predicates import bind as predicates
 from segments.predicates import tree as p
@@ -106,13 +108,15 @@ def filter_of_text(
     timezone: str | None = None,
     computed: Mapping[str, p.Expr] = _NOTHING,
     dialect: Dialect = CUSTOMER_INSIGHTS,
+    where: str = "",
 ) -> p.Expr:
     """`bind_filter` of plain text, as a segment's `where` holds it; QueryError from reading it as well.
 
-    A % is a character: nothing is percent-decoded.
+    A % is a character: nothing is percent-decoded. `where` is the place of the text, for errors.
     """
-    expression = parse_expression(text, dialect)
-    return bind_filter(expression, model, table, aliases=aliases, timezone=timezone, computed=computed)
+    with _placed(where):
+        expression = parse_expression(text, dialect)
+        return bind_filter(expression, model, table, aliases=aliases, timezone=timezone, computed=computed)
 
 
 def value_of_text(
@@ -124,7 +128,20 @@ def value_of_text(
     timezone: str | None = None,
     computed: Mapping[str, p.Expr] = _NOTHING,
     dialect: Dialect = CUSTOMER_INSIGHTS,
+    where: str = "",
 ) -> p.Expr:
     """`bind_value` of plain text."""
-    expression = parse_expression(text, dialect)
-    return bind_value(expression, model, table, aliases=aliases, timezone=timezone, computed=computed)
+    with _placed(where):
+        expression = parse_expression(text, dialect)
+        return bind_value(expression, model, table, aliases=aliases, timezone=timezone, computed=computed)
+
+
+@contextmanager
+def _placed(where: str) -> Iterator[None]:
+    """Errors of a text name the place it stands in as well."""
+    try:
+        yield
+    except BindError as error:
+        raise (error.inside(where) if where else error) from None
+    except ODataSyntaxError as error:
+        raise (error.moved(error.position, where) if where else error) from None

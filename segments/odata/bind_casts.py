@@ -4,7 +4,7 @@ A cast that cannot give a value gives null: a number beyond the type, text that 
 read as anything else: that is for ingest, which tells what it could not read.
 """
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from segments.odata import ast
 from segments.odata.bind_errors import cut, fail
@@ -34,7 +34,7 @@ _KNOWN: Final = (*INTEGERS, *EDM, "Edm.Decimal", "Edm.Double", "Edm.Single", "Ed
 def cast(binder: "Binder", node: ast.Cast, sight: "Sight") -> Value:
     """The value as another type; BindError when no value could ever be."""
     if node.operand is None or node.type.collection or not node.type.name.startswith("Edm."):
-        _refuse_type(binder, node.type)
+        return _refuse_type(binder, node.type)
     value = binder.value(node.operand, sight)
     _known(node.type)
     if value.type is None:
@@ -51,7 +51,7 @@ def _reason(value: Value) -> str:
     return "casts go between numbers, between dates and datetimes, and from most types to Edm.String"
 
 
-def _refuse_type(binder: "Binder", kind: ast.TypeName) -> None:
+def _refuse_type(binder: "Binder", kind: ast.TypeName) -> NoReturn:
     if kind.collection:
         fail(kind.at, "no attribute holds several values", "ask a related table with any(…)")
     if kind.name.startswith("Edm."):

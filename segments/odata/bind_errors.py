@@ -2,7 +2,7 @@
 
 from typing import NoReturn
 
-from segments.odata.errors import SHOWN
+from segments.odata.limits import SHOWN
 from unify.core.errors import QueryError
 
 

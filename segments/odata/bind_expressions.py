@@ -260,14 +260,14 @@ class Binder:
         """Raise, with the nearest known names."""
         fail(at, message, did_you_mean(name, known))
 
-    def check(self, value: Value) -> None:
-        """Refuse what the tree refuses of literals: a pattern that is none."""
+    def check(self, value: Value, at: int) -> None:
+        """Refuse what the tree refuses of literals: a pattern that is none. The value may look at the rows in sight."""
+        assert isinstance(value.expr, p.Call)
+        blank = p.Call(value.expr.function, (p.literal(""), *value.expr.args[1:]))
         try:
-            predicates.bind(
-                p.Call("matches", (p.literal(""), value.expr.args[1])), self.model.catalog, self.top.tables[0]
-            )  # type: ignore[union-attr]
+            predicates.bind(blank, self.model.catalog, self.top.tables[0])
         except QueryError as error:
-            fail(value.at, error.message, error.hint)
+            fail(at, error.message, error.hint)
 
 
 def _enumeration(node: ast.EnumLiteral) -> Value:

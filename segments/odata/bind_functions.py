@@ -136,7 +136,7 @@ def _matches(binder: "Binder", node: ast.Call, args: tuple[Value, ...]) -> Value
     if not isinstance(pattern, p.Literal):
         fail(args[1].at, "a pattern is written out, it does not come from a row", "as in matchesPattern(Name,'^A')")
     found = called("matches", args, node.at, node.name)
-    binder.check(found)
+    binder.check(found, node.at)
     return found
 
 
@@ -157,7 +157,7 @@ def _items(binder: "Binder", node: ast.Call, argument: ast.Expression) -> list[o
     if not isinstance(found, ast.Array):
         hint = "lists of a related table are asked with any(…), all(…) and $count"
         fail(argument.at, f"{node.name} takes lists in [ ]; no attribute holds several values", hint)
-    items = []
+    items: list[object] = []
     for item in found.items:
         value = binder.value(item, binder.top).expr
         if not isinstance(value, p.Literal):

@@ -115,7 +115,8 @@ def alike(left: Value, right: Value, zone: str, at: int, doing: str = "compared"
         return left, right
     if {left.kind, right.kind} == {"date", "datetime"}:
         return (begins(left, zone), right) if left.kind == "date" else (left, begins(right, zone))
-    left, right = as_written(left, right.type), as_written(right, left.type)
+    wanted_left, wanted_right = right.type, left.type
+    left, right = as_written(left, wanted_left), as_written(right, wanted_right)
     if left.kind == right.kind:
         return left, right
     return _refuse(left, right, at, doing)
