@@ -96,8 +96,9 @@ def model_of(engine: Engine, project: Project, *, segments: Mapping[str, str] | 
     relations = [r for r in _relations(project, tables) if r.from_table in tables and r.to_table in tables]
     entities = {table_of(name): name for name in project.entities if table_of(name) in tables}
     keys = {table: project.entity(name).key for table, name in entities.items()}
+    origins = _origins(project, tables)
     keys |= {CUSTOMER: CUSTOMER_ID, UNIFIED: "ActivityId", MEASURES: CUSTOMER_ID}
-    catalog = Catalog.of(tables.values(), relations, customers=CUSTOMER, segments=segments)
+    catalog = replace(Catalog.of(tables.values(), relations, customers=CUSTOMER, segments=segments), origins=origins)
     return Model(
         catalog=catalog,
         project=project,
@@ -132,7 +133,7 @@ def _relations(project: Project, tables: Mapping[str, Table]) -> Iterator[Relati
     if CUSTOMER in tables:
         for entity in graph.profiles:
             table, key = table_of(entity), project.entity(entity).key
-            yield Relation(table, CUSTOMER, CUSTOMER_ID, table, key, through=entity)
+            yield Relation(table, CUSTOMER, ORDINAL, table, key, through=entity)
     seen: set[str] = set()
     for hop in graph.hops:
         if hop.system:
@@ -141,6 +142,22 @@ def _relations(project: Project, tables: Mapping[str, Table]) -> Iterator[Relati
         seen.add(hop.relationship)
         start, end = table_of(hop.from_entity), table_of(hop.to_entity)
         yield Relation(name, start, hop.from_attribute, end, hop.to_attribute, many=not hop.to_one)
+
+
+def _origins(project: Project, tables: Mapping[str, Table]) -> dict[tuple[str, str], Relation]:
+    """From an activity to the row it was made of, under a name that nobody can write."""
+    found: dict[tuple[str, str], Relation] = {}
+    for activity in project.activities.values():
+        table = table_of(activity.entity)
+        if activity.timeline and table in tables and UNIFIED in tables:
+            name, key = origin_name(table), project.entity(activity.entity).key
+            found[UNIFIED, name] = Relation(name, UNIFIED, "SourceActivityId", table, key, many=False, made_of=table)
+    return found
+
+
+def origin_name(table: str) -> str:
+    """What the relation from an activity to its own row in a table is called in paths."""
+    return f"row of {table}"
 
 
 def _shortcuts(project: Project, catalog: Catalog) -> Iterator[tuple[tuple[str, str], tuple[str, ...]]]:
@@ -166,3 +183,12 @@ def _broken(catalog: Catalog, path: tuple[str, ...]) -> bool:
     except QueryError:
         return True  # an entity on the way has not been ingested
     return False
+
+
+def own_table(measure: str) -> str:
+    """The table of a measure that is no attribute of customers.
+
+    >>> own_table("Revenue")
+    'Measure_Revenue'
+    """
+    return f"Measure_{measure}"

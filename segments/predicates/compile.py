@@ -226,18 +226,21 @@ class Compiler:
                 sources.append(here.source)
             there = self._scope(self.catalog.table(step.to_table))
             links.append(self._link(here.column(step.from_column), step, there.column(step.to_column), sources))
+            if step.made_of:
+                links.append(f"{here.column('SourceTableName')} = {self._bind_value(step.made_of, STRING)}")
             here = there
         return sources, links, here
 
     def _link(self, here: str, step: Relation, there: str, sources: list[str]) -> str:
         if not step.through:
-            return f"{here} = {there}"
+            return f"{here} = CAST({there} AS VARCHAR)" if step.made_of else f"{here} = {there}"
         self._aliases += 1
         self.reads.add(self.catalog.members)
         m = f"t{self._aliases - 1}"
         sources.append(f"{quote(self.catalog.members)} AS {m}")
         entity = self._bind_value(step.through, STRING)
-        return f'{m}."CustomerId" = {here} AND {m}."entity" = {entity} AND {m}."key" = CAST({there} AS VARCHAR)'
+        customer = quote("ordinal" if step.from_column == "ordinal" else "CustomerId")
+        return f'{m}.{customer} = {here} AND {m}."entity" = {entity} AND {m}."key" = CAST({there} AS VARCHAR)'
 
     def _related(self, steps: tuple[Relation, ...], up: int, condition: Bound, value: Bound | None) -> tuple[str, str]:
         """`FROM … WHERE …`: the rows at a path's end for which a condition is true; and the SQL of a value there."""

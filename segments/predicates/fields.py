@@ -260,9 +260,9 @@ class Relation:
     """A step from one table to another: `from_table.from_column = to_table.to_column`.
 
     many     one row may lead to many; False promises at most one, so that its attributes can be read as own ones
-    through  "" or an entity (`crm.Contacts`): `from_column` is a CustomerId and `to_column` the key of one of the
-             entity's records. The step goes through `members`, so that what belongs to alternate and merged records
-             is found at the customer they became part of.
+    through  "" or an entity (`crm.Contacts`): `from_column` is a CustomerId, or the `ordinal`, which joins faster, and
+             `to_column` the key of one of the entity's records. The step goes through `members`, so that what belongs
+             to alternate and merged records is found at the customer they became part of.
     """
 
     name: str
@@ -272,6 +272,7 @@ class Relation:
     to_column: str
     many: bool = True
     through: str = ""
+    made_of: str = ""
 
 
 @dataclass(frozen=True)
@@ -281,6 +282,7 @@ class Catalog:
     customers  the table whose rows are customers: where MemberOf has a meaning
     segments   segment → table with one column, the customers' `id`
     members    the table that maps records to customers: `entity`, `key`, `CustomerId`
+    origins    further relations, `made_of` a table: a path may take them, but no question names them
     """
 
     tables: Mapping[str, Table]
@@ -288,6 +290,7 @@ class Catalog:
     customers: str = "Customer"
     segments: Mapping[str, str] = field(default_factory=dict)
     members: str = "members"
+    origins: Mapping[tuple[str, str], Relation] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -320,10 +323,11 @@ class Catalog:
         """The relations of a path that starts at `table`; QueryError for the first step that does not exist."""
         steps: list[Relation] = []
         for name in names:
-            if (table, name) not in self.relations:
+            step = self.relations.get((table, name)) or self.origins.get((table, name))
+            if step is None:
                 known = [n for t, n in self.relations if t == table]
                 raise QueryError(f"{table} has no relation {name!r}", where=where, hint=did_you_mean(name, known))
-            steps.append(self.relations[table, name])
+            steps.append(step)
             table = steps[-1].to_table
         return tuple(steps)
 
