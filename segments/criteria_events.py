@@ -38,8 +38,15 @@ def event_of(here: Here, said: "str | c.Event") -> p.Expr:
     if said.where is not None:
         from segments.criteria import lower_criteria
 
-        parts.append(lower_criteria(row.at("where"), said.where))
+        parts.append(lower_criteria(_row_of(row, said).at("where"), said.where))
     return p.TRUE if not parts else parts[0] if len(parts) == 1 else p.And(tuple(parts))
+
+
+def _row_of(row: Here, said: "str | c.Event") -> Here:
+    """The activity; when it is of one entity, that one's columns may be named too."""
+    name = said if isinstance(said, str) else said.activity
+    activity = row.model.project.activities.get(name or "")
+    return row.made_of(table_of(activity.entity)) if activity else row
 
 
 def _by_word(row: Here, word: str) -> p.Expr:
@@ -107,8 +114,10 @@ def _edge(here: Here, said: c.EdgeEvent) -> p.Expr:
 
     word = "first" if said.first is not None else "last"
     _customers_only(here, word)
-    kind = event_of(here.at(word), said.first if said.first is not None else said.last or ANYTHING)
-    meets = lower_criteria(here.rows(UNIFIED).at("meets"), said.meets)
+    event = said.first if said.first is not None else said.last
+    assert event is not None
+    kind = event_of(here.at(word), event)
+    meets = lower_criteria(_row_of(here.rows(UNIFIED), event).at("meets"), said.meets)
     return here.block(EdgeEvent(_in(here, kind, said.within), meets, word == "last"), word)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from segments.activities import UNIFIED
 from segments.lowering import Block
-from segments.model import Model
+from segments.model import Model, origin_name
 from segments.predicates import tree as p
 from segments.predicates.fields import Attribute, Type
 from unify.core.errors import QueryError, did_you_mean
@@ -23,6 +23,7 @@ class Here:
     blocks  where blocks are put; shared by the whole segment
     known   segments that may be named; None: whoever evaluates will see
     up      how many rows stand between this one and the customer; blocks and other segments need none
+    origin  on an activity: the table whose row it was made of, when that is known; its columns may be named too
     """
 
     model: Model
@@ -33,6 +34,7 @@ class Here:
     blocks: dict[str, Block]
     known: Collection[str] | None = None
     up: int = 0
+    origin: str = ""
 
     def at(self, part: str) -> "Here":
         """The same, further inside the document."""
@@ -41,7 +43,11 @@ class Here:
 
     def rows(self, table: str) -> "Here":
         """On a row of a related table."""
-        return replace(self, table=table, up=self.up + 1)
+        return replace(self, table=table, up=self.up + 1, origin="")
+
+    def made_of(self, table: str) -> "Here":
+        """On an activity that was made of a row of that table."""
+        return replace(self, origin=table)
 
     @property
     def is_customer(self) -> bool:
@@ -65,6 +71,9 @@ class Here:
 
     def relations(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """The path of relations that names stand for; `web.Orders` is read as `web_Orders`."""
+        if self._of_origin(names[:1], self.model.relations(self.table), self.model.relations(self.origin)):
+            steps = (origin_name(self.origin),)
+            return steps + replace(self, table=self.origin, origin="").relations(names)
         table, found = self.table, []
         for name in names:
             spoken = table_of(name) if (table_of(name) in self.model.relations(table)) else name
@@ -74,10 +83,22 @@ class Here:
 
     def attribute(self, names: tuple[str, ...]) -> tuple[tuple[str, ...], Attribute, Type]:
         """The path, the attribute at its end, and its type."""
+        tables = self.model.catalog.tables
+        if len(names) == 1 and self.origin:
+            own, origin = tables[self.table].attributes, tables[self.origin].attributes
+            if self._of_origin(names, own, origin):
+                return (origin_name(self.origin),), *self.model.catalog.table(self.origin).attribute(*names, self.place)
+            if names[0] not in own:
+                hint = did_you_mean(names[0], [*own, *origin])
+                raise self.error(f"neither {self.table} nor {self.origin} has an attribute {names[0]!r}", hint)
         path = self.relations(names[:-1])
         end = self.model.end(self.table, path)
         further, attribute, kind = self.model.attribute(end, names[-1], self.place)
         return (*path, *further), attribute, kind
+
+    def _of_origin(self, names: tuple[str, ...], own: Collection[str], origin: Collection[str]) -> bool:
+        """Whether a name is the origin's and not the activity's."""
+        return bool(self.origin and names) and names[0] not in own and names[0] in origin
 
     def is_many(self, path: tuple[str, ...]) -> bool:
         """Whether a path leads to several rows, or through `members`, which a field cannot follow."""

@@ -133,6 +133,8 @@ def linked(here, other, step, world):
     left, right = here[step.from_column], other[step.to_column]
     if left is None or right is None:
         return False
+    if step.made_of:
+        return here["SourceTableName"] == step.made_of and left == str(right)
     if not step.through:
         return left == right
     return any(
