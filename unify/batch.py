@@ -1,14 +1,12 @@
 """The batch job: a project's sources become a new generation of an instance.
 
-    lease ─▶ begin ─▶ ingest, or carry over ─▶ conflate and bring activities home, or carry over ─▶ publish
+    lease ─▶ begin ─▶ ingest, or carry over ─▶ conflate and bring activities home, or carry over ─▶ segments ─▶ publish
 
 What a job does not make anew it carries over from the published generation, so every generation is whole.
 """
 
 import hashlib
 import json
-import resource
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +14,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from ingest.customer_lists import load_customer_lists
 from ingest.dependents import dependents_of
 from ingest.drift import check, drift
 from ingest.entities import write_entities
@@ -24,25 +23,29 @@ from ingest.lists import load_lists
 from ingest.load import load
 from ingest.report import LoadReport
 from segments.activities import ActivitiesMade, make_activities
+from segments.membership.identity import Changes, changes_of
 from segments.relation_checks import check_relations, relation_warnings
 from unify.conflation.binding import plan_of
 from unify.conflation.normalize import Lists
 from unify.conflation.run import Conflated, ThisRun, conflate
 from unify.core.engine import Engine
 from unify.core.errors import SpecError, UnifyError, did_you_mean
+from unify.core.memory import peak_mib
 from unify.core.names import corrupt_table_of, quote, table_of
 from unify.core.progress import Progress, silent
 from unify.core.reports import ArrowReport, EntityReport, RunReport, StageReport
 from unify.core.steps import Query, Step
 from unify.engines.duckdb import DuckDBEngine
+from unify.segment_stage import SegmentsFound, segments_of_run
 from unify.spec import Project
-from unify.store import Build, Generation, Lease, Store
+from unify.store import Build, Generation, Lease, NewMembers, Store
 
 PREVIOUS = "previous"
 """Name under which the published generation is attached while the next one is built."""
 ORDINALS = "customer ordinals given"
 """Mark in the catalog: how many ordinals were ever given, whatever was rolled back since."""
-LISTS = ("overrides", "list_values")
+LISTED = "listed_customers"
+LISTS = ("overrides", "list_values", LISTED)
 """Tables of the project's lists."""
 
 
@@ -115,6 +118,7 @@ class _Run:
         self.entities: list[EntityReport] = []
         self.conflated = Conflated()
         self.happened = ActivitiesMade()
+        self.segments = SegmentsFound(NewMembers())
 
     def go(self) -> RunReport:
         before = self.store.published()
@@ -123,13 +127,20 @@ class _Run:
                 if before is not None:
                     engine.attach(before.path, PREVIOUS)
                 self._fill(engine, build, before)
+                self._segments(engine, build, before)
                 if before is not None:
                     engine.detach(PREVIOUS)
             clock = perf_counter()
             self.progress("publish", f"generation {build.number}")
             report = self._report(build, before)
             marks = {ORDINALS: self.conflated.highest_ordinal + 1}
-            build.publish(report.as_dict(), self.job.project.keep, summary=_summary(report), marks=marks)
+            build.publish(
+                report.as_dict(),
+                self.job.project.keep,
+                summary=_summary(report),
+                marks=marks,
+                members=self.segments.kept,
+            )
         body = self.job.project.model_dump(mode="json", by_alias=True)
         self.store.save_definition("project", self.job.project.name, body)
         publish = StageReport(stage="publish", seconds=round(perf_counter() - clock, 3))
@@ -147,8 +158,11 @@ class _Run:
         check_relations(self.job.project, {n: engine.columns(table_of(n)) for n in self.job.project.entities})
         if self.job.lists:
             load_lists(engine, self.job.project, self.job.base)
+            load_customer_lists(engine, self.job.project, self.job.base)
         else:
-            _carry(engine, LISTS)
+            _carry(engine, [table for table in LISTS if table in engine.tables(PREVIOUS)])
+            if LISTED not in engine.tables():  # a generation of before there were segments
+                load_customer_lists(engine, self.job.project, self.job.base)
         self.stages.append(StageReport(stage="ingest", seconds=round(perf_counter() - clock, 3)))
         if self.job.conflate and self.job.project.conflation is not None:
             with_ids = before is not None and "members" in engine.tables(PREVIOUS)
@@ -167,6 +181,22 @@ class _Run:
             Step("project", Query("SELECT $json AS project", {"json": self.job.project.model_dump_json(by_alias=True)}),
                  "the plan that made this generation", keep=True)
         )  # fmt: skip
+
+    def _segments(self, engine: DuckDBEngine, build: Build, before: Generation | None) -> None:
+        """Who is in which segment, on the tables that are there now."""
+        clock = perf_counter()
+        self.segments = segments_of_run(
+            engine,
+            self.store,
+            self.job.project,
+            run=build.number,
+            clock=self.started,
+            parent=before.number if before is not None else None,
+            changes=changes_of(engine) if self.conflated.changes is not None else Changes.of([]),
+            progress=self.progress,
+        )
+        if self.segments.reports:
+            self.stages.append(StageReport(stage="segments", seconds=round(perf_counter() - clock, 3)))
 
     def _ingest(self, engine: DuckDBEngine, before: Generation | None) -> None:
         known = _columns_before(engine) if before is not None else {}
@@ -202,7 +232,7 @@ class _Run:
             project=self.job.project.name,
             started=self.started.isoformat(timespec="seconds"),
             seconds=round(perf_counter() - self.clock, 3),
-            peak_mib=_peak_mib(),
+            peak_mib=peak_mib(),
             stages=[*self.stages, *found.stages, *self.happened.stages],
             arrows=[*_ingest_arrows(self.entities), *found.arrows, *self.happened.arrows],
             entities=self.entities,
@@ -212,11 +242,13 @@ class _Run:
             clusters=found.clusters,
             changes=changes,
             activities=self.happened.reports,
+            segments=self.segments.reports,
             warnings=[
                 *(f"{e.entity}: {w}" for e in self.entities for w in e.warnings),
                 *found.warnings,
                 *relation_warnings(self.job.project),
                 *self.happened.warnings,
+                *self.segments.warnings,
             ],
         )
         unbalanced = [a.arrow for a in report.arrows if not a.balanced]
@@ -306,12 +338,6 @@ def _ingest_arrows(entities: Iterable[EntityReport]) -> list[ArrowReport]:
             )
         )
     return arrows
-
-
-def _peak_mib() -> float:
-    """Peak resident memory of this process in MiB (ru_maxrss is KiB on Linux, bytes on macOS)."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
 
 
 def _summary(report: RunReport) -> dict[str, Any]:

@@ -22,8 +22,9 @@ from unify.store.failpoints import FAILPOINTS, VARIABLE
 NOT_IN_A_RUN = {
     "migrate.before_commit", "migrate.after_commit", "create.before_rename", "create.after_rename",
     "fail.before_commit", "fail.after_commit", "rollback.before_commit", "rollback.after_commit",
+    "refresh.before_commit", "refresh.after_commit",
 }  # fmt: skip
-"""Instants of making an instance, of failing and of rolling back."""
+"""Instants of making an instance, of failing, of rolling back and of refreshing segments."""
 PUBLISHED = {
     "publish.after_commit", "sweep.before_unlink", "sweep.after_unlink", "definition.before_commit",
     "definition.after_commit", "lease.before_release",

@@ -40,6 +40,7 @@ conflation:
   limits: [{at_most_one: loyalty.Members}]
 resolution: {Mail: most recent by ChangedOn}
 clusters: {Household: {rules: [{name: address, when: [{field: Street}, {field: Zip}]}]}}
+segments: {many_points: Points gt 90, old: {where: Born lt 1970-01-01, static: true}}
 """
 
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from unify.core.errors import SpecError, did_you_mean
 from unify.spec import Project
+from unify.spec.segment import Segment
 
 Lines = dict[tuple[str | int, ...], int]
 """Path inside the document to line number, from 1."""
@@ -70,6 +71,24 @@ def project_of(data: dict[str, Any], lines: Lines | None = None, *, where: str =
         ]  # it only lost its bad items
         problems = [_problem(e, data, lines or {}) for e in errors]
         raise SpecError("\n".join(problems), where=where, hint="docs/project-file.md lists every key") from None
+
+
+_SOMETHING = {"sources": {"some": {"Entity": {"key": "Id"}}}}
+"""A segment is checked as part of a project, so that its mistakes are told in the same words and places."""
+
+
+def segment_of(name: str, data: Any, lines: Lines | None = None, *, where: str = "segment") -> Segment:
+    """One segment from what a file or a notebook says; SpecError with the place of every mistake."""
+    if isinstance(data, Segment):
+        return data
+    return project_of({**_SOMETHING, "segments": {name: data}}, lines, where=where).segments[name]
+
+
+def read_segment(name: str, path: Path) -> Segment:
+    """One segment from a YAML or JSON file."""
+    parse = _parse_json if path.suffix == ".json" else _parse_yaml
+    data, lines = parse(read_text(path), str(path))
+    return segment_of(name, data, {("segments", name, *place): n for place, n in lines.items()}, where=str(path))
 
 
 def project_schema() -> dict[str, Any]:

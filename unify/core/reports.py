@@ -176,8 +176,33 @@ class ActivityReport(Report):
     several: int = 0
 
 
+class SegmentReport(Report):
+    """What a run says of one segment.
+
+    state          refreshed: found in this run; carried: static, taken over; failed: `error` says why, and the members
+                   that were found last were taken over
+    members        how many; null: none were ever found
+    entered, left  since the generation or refresh before, customers that merged or split carried over; null: nothing
+                   to compare with
+    as_of          the run that found these members
+    rules          rule to customers that meet it by itself
+    """
+
+    segment: str
+    kind: str
+    state: str
+    members: int | None = None
+    entered: int | None = None
+    left: int | None = None
+    as_of: int | None = None
+    seconds: float = 0.0
+    rules: dict[str, int] = {}
+    error: dict[str, str] | None = None
+    warnings: list[str] = []
+
+
 class RunReport(Report):
-    """Everything a run says about itself."""
+    """Everything a run says about itself. A refresh of segments has `segments`, and the generation it looked at."""
 
     run: int
     generation: int
@@ -194,6 +219,7 @@ class RunReport(Report):
     clusters: ClusterReport | None = None
     changes: ChangeReport | None = None
     activities: list[ActivityReport] = []
+    segments: list[SegmentReport] = []
     warnings: list[str] = []
 
     def __str__(self) -> str:
@@ -211,6 +237,10 @@ class RunReport(Report):
                 f"customers: {c.created:,} created, {c.merged:,} merged, {c.split:,} split, {c.retired:,} retired, "
                 f"{c.unchanged:,} unchanged"
             )
+        for one in self.segments:
+            members = "no" if one.members is None else f"{one.members:,}"
+            moved = "" if one.entered is None else f" (+{one.entered:,} −{one.left:,})"
+            yield f"segment {one.segment}: {one.state}, {members} members{moved}"
         yield from (f"warning: {warning}" for warning in self.warnings)
 
     def __repr__(self) -> str:

@@ -244,8 +244,11 @@ class Store:
 
     # Definitions
 
-    def save_definition(self, kind: str, name: str, body: Any) -> int:
-        """Keep a declared thing (JSON) and return its version. The newest version's content makes no new one."""
+    def save_definition(self, kind: str, name: str, body: Any, *, after: int | None = None) -> int:
+        """Keep a declared thing (JSON) and return its version. The newest version's content makes no new one.
+
+        after   the version that must be the newest, 0 when there must be none; StoreError when another is
+        """
         try:
             text = json.dumps(body, ensure_ascii=False, allow_nan=False)
         except (TypeError, ValueError) as error:
@@ -258,9 +261,13 @@ class Store:
                 " ORDER BY version DESC LIMIT 1",
                 key,
             ).fetchone()
+            there = int(newest["version"]) if newest is not None else 0
+            if after is not None and after != there:
+                hint = "look at it again, then repeat the change"
+                raise StoreError(f"it is at version {there}, not {after}", where=f"{kind} {name}", hint=hint)
             if newest is not None and newest["body"] == text:
                 return int(newest["version"])
-            version = 1 + (int(newest["version"]) if newest is not None else 0)
+            version = 1 + there
             catalog.execute(
                 "INSERT INTO definitions (kind, name, version, body, saved)"
                 " VALUES ($kind, $name, $version, $body, $at)",
