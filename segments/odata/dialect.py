@@ -15,8 +15,10 @@ class Dialect:
     slash_in_key      `Customer('a/b')` is one key, though OData wants `%2F` there
     key_segments      `Customer/4711` is `Customer('4711')`; the binder decides what the segment is
     segment_option    `&IsMemberOfSegment('S')` is an option of its own and narrows the filter
+    dotted_sets       `crm.Contacts?…`: an entity set may be named as the entity is, with its source
     any_word          words of a search side by side: one that hits will do, as the vendor says; else all must (OData).
-                      They bind tighter than AND then, and NOT among them stays a demand: `a b NOT c` is (a OR b) AND NOT c
+                      They bind tighter than AND then, and NOT among them stays a demand: `a b NOT c` is
+                      (a OR b) AND NOT c
     repeats           a system query option may stand twice; the grammar says yes, the protocol says no
     custom_options    names of options that are not OData's and are passed on; None passes every name on
     """
@@ -29,6 +31,7 @@ class Dialect:
     slash_in_key: bool = False
     key_segments: bool = True
     segment_option: bool = False
+    dotted_sets: bool = False
     any_word: bool = False
     repeats: bool = False
     custom_options: tuple[str, ...] | None = None
@@ -44,6 +47,7 @@ CUSTOMER_INSIGHTS = Dialect(
     slash_in_key=True,
     key_segments=False,
     segment_option=True,
+    dotted_sets=True,
     any_word=True,
     custom_options=(),
 )

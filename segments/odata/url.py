@@ -154,7 +154,7 @@ def _segments(source: Source, dialect: Dialect, *, first: bool) -> list[Segment]
     match = CALL.match(text)
     if match and (match["open"] or match.end() == len(text)):
         parser = OptionParser(source, dialect, "path")
-        segments: list[Segment] = [Name(parser.name("a name", dotted=not first))]
+        segments: list[Segment] = [Name(parser.name("a name", dotted=not first or dialect.dotted_sets))]
         _arguments(parser, segments)
         return segments
     if first or not text:

@@ -130,6 +130,7 @@ def test_parts_are_split_before_they_are_decoded():
         ("Customer?$filter=not(A)", CUSTOMER_INSIGHTS, OASIS),
         ("Customer?$filter=A+eq+1", CUSTOMER_INSIGHTS, OASIS),
         ("Customer('a/b')", CUSTOMER_INSIGHTS, OASIS),
+        ("crm.Contacts?$top=1", CUSTOMER_INSIGHTS, OASIS),
         ("Customer/42", OASIS, CUSTOMER_INSIGHTS),
         ("Customer?$top=1&$top=2", OASIS, CUSTOMER_INSIGHTS),
         ("Customer?other=1", OASIS, CUSTOMER_INSIGHTS),
