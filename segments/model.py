@@ -1,6 +1,6 @@
 """The model of a generation: every table a question may be about, and how rows of one lead to rows of another.
 
-    Customer ──UnifiedActivity, Customer_Measure──▶ …           by ordinal
+    Customer ──UnifiedActivity, Customer_Measure──▶ …           by ordinal, as Measure_<name> of customers
     Customer ──crm_Contacts──▶ records of the customer          through members, alternates and merged ones too
     web_Orders ──<relationship>──▶ crm_Contacts, and back       by the relationship's own name, both ways
     Customer ──web_Orders──▶                                    a shortcut: the path of relations that leads there
@@ -110,7 +110,8 @@ def model_of(engine: Engine, project: Project, *, segments: Mapping[str, str] | 
 
 
 def _tables(engine: Engine, project: Project) -> Iterator[Table]:
-    for name in (CUSTOMER, UNIFIED, MEASURES, *map(table_of, project.entities)):
+    measured = [own_table(name) for name, m in project.measures.items() if m.kind != "attribute"]
+    for name in (CUSTOMER, UNIFIED, MEASURES, *map(table_of, project.entities), *measured):
         try:
             columns = engine.columns(name)
         except KeyError:
@@ -129,6 +130,9 @@ def _relations(project: Project, tables: Mapping[str, Table]) -> Iterator[Relati
     yield Relation(CUSTOMER, UNIFIED, ORDINAL, CUSTOMER, ORDINAL, many=False)
     yield Relation(MEASURES, CUSTOMER, ORDINAL, MEASURES, ORDINAL, many=False)
     yield Relation(CUSTOMER, MEASURES, ORDINAL, CUSTOMER, ORDINAL, many=False)
+    for table in (own_table(name) for name, m in project.measures.items() if m.kind == "customer"):
+        yield Relation(table, CUSTOMER, ORDINAL, table, ORDINAL)
+        yield Relation(CUSTOMER, table, ORDINAL, CUSTOMER, ORDINAL, many=False)
     graph = RelationshipGraph(project)
     if CUSTOMER in tables:
         for entity in graph.profiles:

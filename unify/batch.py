@@ -23,7 +23,9 @@ from ingest.lists import load_lists
 from ingest.load import load
 from ingest.report import LoadReport
 from segments.activities import ActivitiesMade, make_activities
+from segments.measures.run import MeasuresMade, make_measures
 from segments.membership.identity import Changes, changes_of
+from segments.model import model_of
 from segments.relation_checks import check_relations, relation_warnings
 from unify.conflation.binding import plan_of
 from unify.conflation.normalize import Lists
@@ -118,6 +120,7 @@ class _Run:
         self.entities: list[EntityReport] = []
         self.conflated = Conflated()
         self.happened = ActivitiesMade()
+        self.measured = MeasuresMade()
         self.segments = SegmentsFound(NewMembers())
 
     def go(self) -> RunReport:
@@ -174,6 +177,7 @@ class _Run:
                 progress=self.progress,
             )
             self.happened = make_activities(engine, self.job.project, self.progress)
+            self._measure(engine)
         elif before is not None:
             _carry(engine, [t for t in engine.tables(PREVIOUS) if t not in engine.tables()])
             engine.copy_views(PREVIOUS)
@@ -197,6 +201,10 @@ class _Run:
         )
         if self.segments.reports:
             self.stages.append(StageReport(stage="segments", seconds=round(perf_counter() - clock, 3)))
+
+    def _measure(self, engine: DuckDBEngine) -> None:
+        model = model_of(engine, self.job.project)
+        self.measured = make_measures(engine, self.job.project, model, clock=self.started, progress=self.progress)
 
     def _ingest(self, engine: DuckDBEngine, before: Generation | None) -> None:
         known = _columns_before(engine) if before is not None else {}
@@ -233,7 +241,7 @@ class _Run:
             started=self.started.isoformat(timespec="seconds"),
             seconds=round(perf_counter() - self.clock, 3),
             peak_mib=peak_mib(),
-            stages=[*self.stages, *found.stages, *self.happened.stages],
+            stages=[*self.stages, *found.stages, *self.happened.stages, *self.measured.stages],
             arrows=[*_ingest_arrows(self.entities), *found.arrows, *self.happened.arrows],
             entities=self.entities,
             overrides=found.overrides,

@@ -7,7 +7,6 @@ A row counts once for every customer it leads to, however many ways lead there, 
 that what hangs on alternate and merged records counts for the customer they became part of.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from segments.activities import UNIFIED
@@ -46,8 +45,8 @@ class Rows:
 
 def plain_rows(model: Model, table: str) -> Rows:
     """Rows of a table as they are; those of Customer and of tables with a row per customer know their ordinal."""
-    own = table == CUSTOMER or (table, CUSTOMER) in model.catalog.relations
-    ordinal = ORDINAL if own and ORDINAL in model.catalog.table(table).attributes and not _is_entity(model, table) else ""
+    own = (table == CUSTOMER or (table, CUSTOMER) in model.catalog.relations) and table not in model.entities
+    ordinal = ORDINAL if own and ORDINAL in model.catalog.table(table).attributes else ""
     return Rows(model, table, _said(model, table), ordinal, _key(model, table), _time(model, table))
 
 
@@ -111,7 +110,8 @@ def _reached(plain: Rows, steps: tuple[Relation, ...], number: int, *, oldest: b
     own = f"CAST({own} AS VARCHAR)" if last.through else own
     column = _free(OF_CUSTOMER, model.catalog.table(plain.table))
     join = "LEFT JOIN" if oldest else "JOIN"
-    rows = f"SELECT a.*, r.ordinal AS {quote(column)} FROM {quote(plain.table)} AS a {join} {reach} AS r ON r.value = {own}"
+    whose = f"{join} {reach} AS r ON r.value = {own}"
+    rows = f"SELECT a.*, r.ordinal AS {quote(column)} FROM {quote(plain.table)} AS a {whose}"
     seen = Step(view, Query(rows), f"rows of {plain.said} with their customers", (plain.table, reach), view=True)
     return replace(
         plain, model=_with_rows(model, plain.table, view, column), table=view, ordinal=column, steps=(made, seen)
@@ -160,10 +160,6 @@ def _reach_sql(steps: tuple[Relation, ...], members: str) -> tuple[str, dict[str
     raise AssertionError("a path has steps")
 
 
-def _is_entity(model: Model, table: str) -> bool:
-    return table in model.entities
-
-
 def _said(model: Model, table: str) -> str:
     return model.entities.get(table, table)
 
@@ -180,8 +176,3 @@ def _time(model: Model, table: str) -> str:
         return "ActivityTime"
     entity = model.entities.get(table)
     return (model.project.entity(entity).timestamp or "") if entity else ""
-
-
-def made_by(rows: Rows) -> Iterator[str]:
-    """Scratch tables that can go when nobody reads the rows any more."""
-    yield from (step.makes for step in rows.steps if not step.view)

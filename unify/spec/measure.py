@@ -172,13 +172,16 @@ class Measure(Calculation):
     tags: Annotated[Strings, AfterValidator(_tags)] = ()
 
     def columns(self, name: str) -> dict[str, Calculation]:
-        """Every calculation by its column, ingredients included; `name` is the measure's."""
+        """Every calculation by its column, ingredients included; `name` is the measure's, and so that of the only one
+        where the result is one value."""
         own = {name: Calculation(**{f: getattr(self, f) for f in Calculation.model_fields})} if self.function else {}
+        if not own and len(self.calculate) == 1 and self.kind != "customer" and not self.by:
+            return {name: next(iter(self.calculate.values()))}
         return {**self.calculate, **own}
 
     def shown(self, name: str) -> list[str]:
-        """Columns of the result; without the ingredients of a `value`, which only a table shows."""
-        return [name] if self.function and self.kind == "attribute" else list(self.columns(name))
+        """Columns of the result; the ingredients of a `value` are among them in tables only."""
+        return [name] if self.kind == "attribute" else list(self.columns(name))
 
     @property
     def scalar(self) -> bool:

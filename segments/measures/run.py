@@ -1,0 +1,37 @@
+"""The stage of a batch that makes measures."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from time import perf_counter
+
+from segments.measures.plan import measure_plan
+from segments.model import Model
+from unify.core.engine import Engine
+from unify.core.progress import Progress, silent
+from unify.core.reports import StageReport
+from unify.spec import Project
+
+
+@dataclass(frozen=True)
+class MeasuresMade:
+    """What the stage found out; becomes part of the run report."""
+
+    stages: list[StageReport] = field(default_factory=list)
+
+
+def make_measures(
+    engine: Engine, project: Project, model: Model, *, clock: datetime, progress: Progress = silent
+) -> MeasuresMade:
+    """Make Customer_Measure and the tables of other measures.
+
+    clock   the run's moment, UTC
+    Raises SpecError with a line per problem: then nothing was made.
+    """
+    if not project.measures:
+        return MeasuresMade()
+    started = perf_counter()
+    plan = measure_plan(project, model, clock=clock)
+    for step in plan.steps:
+        progress("measures", step.why)
+        engine.build(step)
+    return MeasuresMade(stages=[StageReport(stage="measures", seconds=round(perf_counter() - started, 3))])
