@@ -15,6 +15,7 @@ next one between two questions.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from ingest.profile import EntityProfile
     from segments.customer_card import CustomerCard, Moment
+    from segments.odata.answer_result import ODataAnswer
     from segments.relationships import Hop
     from segments.relationships import Path as RelationshipPath
     from unify.conflation.explain import Explainer
@@ -110,6 +112,11 @@ class Instance:
         if project is None:
             return self._job(self.project(), ingest=False, conflate=True, lists=False, **options)
         return self._job(project, ingest=False, conflate=True, **options)
+
+    def refresh(self, project: ProjectLike | None = None, **options: Any) -> RunReport:
+        """Measures and segments anew, by the project given or the last one, over the customers that are there."""
+        given = self.project() if project is None else project
+        return self._job(given, ingest=False, conflate=False, lists=project is not None, **options)
 
     def _job(
         self,
@@ -260,6 +267,18 @@ class Instance:
                 )
             )
         )
+
+    def odata(self, request: str, *, clock: datetime | None = None, page_size: int | None = None) -> "ODataAnswer":
+        """Answer an OData request, e.g. `Customer?$filter=City eq 'Bern'&$top=5`; docs/odata.md. Rows come in pages.
+
+        `clock` is what `now()` means; the present unless it is given. QueryError for what cannot be asked.
+        """
+        from unify.odata import ask
+
+        def current() -> tuple[DuckDBEngine, int]:
+            return self.engine(), cast("int", self._open_number)
+
+        return ask(self.store, current, request, clock=clock or datetime.now(UTC), page_size=page_size)
 
     def relationships(self) -> "list[Hop]":
         """Declared relationships in their own direction, then those that conflation made."""

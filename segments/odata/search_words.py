@@ -3,7 +3,8 @@
 A row's text is that of its string attributes, one after the other with a sign between that no word holds, so that one
 fold and one look serve all of them (1 M rows of ten columns, not ten times 1 M), and no phrase reaches from one
 attribute into the next. A word hits where a word of the text begins with it: `ann` hits Anna and not Joanna; a word
-with hyphens hits with any of its parts, as the vendor's does, single letters apart: `C-1081` looks for 1081. A phrase hits where it stands as it is.
+with hyphens hits with any of its parts, as the vendor's does, single letters apart: `C-1081` looks for 1081. A phrase
+hits where it stands as it is.
 """
 
 import re
