@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from unify.cli import build, look, manage, relate
+from unify.cli import build, look, manage, odata, relate
 from unify.cli.options import BUILD, LOOK, MANAGE
 from unify.cli.parsing import InitCommand
 
@@ -45,6 +45,7 @@ app.command("report", rich_help_panel=LOOK)(look.report)
 app.command("explain", rich_help_panel=LOOK)(look.explain)
 app.command("tables", rich_help_panel=LOOK)(look.tables)
 app.command("query", rich_help_panel=LOOK)(look.query)
+app.command("odata", rich_help_panel=LOOK)(odata.odata)
 app.command("export", rich_help_panel=LOOK)(look.export)
 app.command("profile", rich_help_panel=LOOK)(look.profile)
 app.command("labels", rich_help_panel=LOOK)(look.labels)
