@@ -25,12 +25,13 @@ from ingest.report import LoadReport
 from segments.activities import ActivitiesMade, make_activities
 from segments.measures.run import MeasuresMade, make_measures
 from segments.membership.identity import Changes, changes_of
-from segments.model import model_of
+from segments.model import MEASURES, model_of, own_table
 from segments.relation_checks import check_relations, relation_warnings
+from segments.relationships import CUSTOMER
 from unify.conflation.binding import plan_of
 from unify.conflation.normalize import Lists
 from unify.conflation.run import Conflated, ThisRun, conflate
-from unify.core.engine import Engine
+from unify.core.engine import Engine, scalar
 from unify.core.errors import SpecError, UnifyError, did_you_mean
 from unify.core.memory import peak_mib
 from unify.core.names import corrupt_table_of, quote, table_of
@@ -46,6 +47,9 @@ PREVIOUS = "previous"
 """Name under which the published generation is attached while the next one is built."""
 ORDINALS = "customer ordinals given"
 """Mark in the catalog: how many ordinals were ever given, whatever was rolled back since."""
+REFRESH = "refresh"
+QUESTIONS = frozenset({"measures", "segments", "timezone", "keep", "keep_members", "instance"})
+"""What of a project a refresh may change: nothing that customers and activities are made of."""
 LISTED = "listed_customers"
 LISTS = ("overrides", "list_values", LISTED)
 """Tables of the project's lists."""
@@ -55,6 +59,7 @@ LISTS = ("overrides", "list_values", LISTED)
 class Job:
     """What to do: `ingest` and `conflate` stages on or off; `frames` are sources handed over from Python.
 
+    Both off is a refresh: measures and segments anew, over the customers that are there.
     `lists` off: the lists of the generation before stand, because nobody gave a project whose lists could be read.
     """
 
@@ -70,7 +75,8 @@ class Job:
     @property
     def purpose(self) -> str:
         """What the lease and the run are called."""
-        return {(True, True): "run", (True, False): "ingest", (False, True): "conflate"}[self.ingest, self.conflate]
+        purposes = {(True, True): "run", (True, False): "ingest", (False, True): "conflate", (False, False): REFRESH}
+        return purposes[self.ingest, self.conflate]
 
     @property
     def fingerprint(self) -> str:
@@ -153,6 +159,30 @@ class _Run:
 
     def _fill(self, engine: DuckDBEngine, build: Build, before: Generation | None) -> None:
         """Make every table of the generation."""
+        if self.job.purpose == REFRESH:
+            self._refresh(engine, before)
+        else:
+            self._make(engine, build, before)
+        engine.build(
+            Step("project", Query("SELECT $json AS project", {"json": self.job.project.model_dump_json(by_alias=True)}),
+                 "the plan that made this generation", keep=True)
+        )  # fmt: skip
+
+    def _refresh(self, engine: DuckDBEngine, before: Generation | None) -> None:
+        """Everything as it was, and measures anew."""
+        if before is None or CUSTOMER not in before.rows:
+            raise SpecError("there are no customers to measure yet", hint="`unify run` first")
+        _check_questions_only(engine, self.job.project)
+        anew = {MEASURES.casefold(), "project", *([LISTED] if self.job.lists else [])}
+        tables = [t for t in engine.tables(PREVIOUS) if t.casefold() not in anew and not t.startswith(own_table(""))]
+        _carry(engine, tables)
+        engine.copy_views(PREVIOUS)
+        if LISTED not in tables:
+            load_customer_lists(engine, self.job.project, self.job.base)
+        self._measure(engine)
+
+    def _make(self, engine: DuckDBEngine, build: Build, before: Generation | None) -> None:
+        """Sources and customers, as far as the job makes them, and what hangs on them."""
         clock = perf_counter()
         if self.job.ingest:
             self._ingest(engine, before)
@@ -181,10 +211,6 @@ class _Run:
         elif before is not None:
             _carry(engine, [t for t in engine.tables(PREVIOUS) if t not in engine.tables()])
             engine.copy_views(PREVIOUS)
-        engine.build(
-            Step("project", Query("SELECT $json AS project", {"json": self.job.project.model_dump_json(by_alias=True)}),
-                 "the plan that made this generation", keep=True)
-        )  # fmt: skip
 
     def _segments(self, engine: DuckDBEngine, build: Build, before: Generation | None) -> None:
         """Who is in which segment, on the tables that are there now."""
@@ -250,6 +276,7 @@ class _Run:
             clusters=found.clusters,
             changes=changes,
             activities=self.happened.reports,
+            measures=self.measured.reports,
             segments=self.segments.reports,
             warnings=[
                 *(f"{e.entity}: {w}" for e in self.entities for w in e.warnings),
@@ -276,6 +303,19 @@ def _check_keys(engine: Engine, project: Project) -> None:
                 where=f"sources.{name}",
                 hint="`unify run` ingests it by the new key",
             )
+
+
+def _check_questions_only(engine: Engine, project: Project) -> None:
+    """A refresh takes customers as they are, so the project must say the same about them as when they were made."""
+    text = scalar(engine, Query(f"SELECT project FROM {quote(PREVIOUS)}.project"))
+    made = Project.model_validate_json(text)
+    changed = [n for n in Project.model_fields if n not in QUESTIONS and getattr(made, n) != getattr(project, n)]
+    if changed:
+        raise SpecError(
+            f"{', '.join(changed)} changed since the customers were made",
+            where=changed[0],
+            hint="a refresh works out measures and segments only: `unify run` does everything",
+        )
 
 
 def _carry(engine: Engine, tables: Iterable[str]) -> None:

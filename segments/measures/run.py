@@ -5,10 +5,11 @@ from datetime import datetime
 from time import perf_counter
 
 from segments.measures.plan import measure_plan
+from segments.measures.statistics import statistics
 from segments.model import Model
 from unify.core.engine import Engine
 from unify.core.progress import Progress, silent
-from unify.core.reports import StageReport
+from unify.core.reports import MeasureReport, StageReport
 from unify.spec import Project
 
 
@@ -17,6 +18,7 @@ class MeasuresMade:
     """What the stage found out; becomes part of the run report."""
 
     stages: list[StageReport] = field(default_factory=list)
+    reports: list[MeasureReport] = field(default_factory=list)
 
 
 def make_measures(
@@ -34,4 +36,5 @@ def make_measures(
     for step in plan.steps:
         progress("measures", step.why)
         engine.build(step)
-    return MeasuresMade(stages=[StageReport(stage="measures", seconds=round(perf_counter() - started, 3))])
+    reports = statistics(engine, plan.made)
+    return MeasuresMade([StageReport(stage="measures", seconds=round(perf_counter() - started, 3))], reports)

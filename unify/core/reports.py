@@ -9,7 +9,8 @@ RunReport
 ├── ignored     values that were no evidence
 ├── clusters    sizes, largest, cuts
 ├── changes     customers created, merged, split, retired since the previous generation
-└── activities  per activity: the way to customers, rows that found theirs, orphans
+├── activities  per activity: the way to customers, rows that found theirs, orphans
+└── measures    per column of a measure: rows, nulls, smallest, largest, mean
 """
 
 from collections.abc import Iterator
@@ -201,6 +202,26 @@ class SegmentReport(Report):
     warnings: list[str] = []
 
 
+class MeasureReport(Report):
+    """One column of a measure. A measure with a single value has it as `min`, `max` and, a number, `mean`.
+
+    table     where it is; `type`: of the column, as docs/predicates.md names types
+    rows      of the table: customers, or combinations of dimensions; `nulls` of them have no value
+    min, max  of numbers, dates and times, decimals as text; texts are somebody's data and stay out of reports
+    """
+
+    measure: str
+    column: str
+    kind: str
+    table: str
+    type: str
+    rows: int
+    nulls: int
+    min: int | float | str | None = None
+    max: int | float | str | None = None
+    mean: float | None = None
+
+
 class RunReport(Report):
     """Everything a run says about itself. A refresh of segments has `segments`, and the generation it looked at."""
 
@@ -219,6 +240,7 @@ class RunReport(Report):
     clusters: ClusterReport | None = None
     changes: ChangeReport | None = None
     activities: list[ActivityReport] = []
+    measures: list[MeasureReport] = []
     segments: list[SegmentReport] = []
     warnings: list[str] = []
 
