@@ -70,9 +70,9 @@ class Compiler:
     `value` first, for everything the SELECT says; then `source`, its FROM item, and `params`.
     """
 
-    def __init__(self, catalog: Catalog, table: str, clock: datetime) -> None:
-        """`clock`: the run's moment; one without an offset is UTC."""
-        self.catalog = catalog
+    def __init__(self, catalog: Catalog, table: str, clock: datetime, *, prefix: str = "v") -> None:
+        """`clock`: the run's moment; one without an offset is UTC. `prefix`: of bound values' names."""
+        self.catalog, self.prefix = catalog, prefix
         self.clock = clock.astimezone(UTC).replace(tzinfo=None) if clock.tzinfo else clock
         self.params: dict[str, Any] = {}
         self.reads: set[str] = set()
@@ -114,7 +114,7 @@ class Compiler:
         bound = str(value) if kind.kind in ("decimal", "guid") else value
         key = (kind.sql, repr(bound), False)
         if key not in self._names:
-            self._names[key] = f"v{len(self._names)}"
+            self._names[key] = f"{self.prefix}{len(self._names)}"
             self.params[self._names[key]] = bound
         return f"CAST(${self._names[key]} AS {kind.sql})"
 
@@ -122,7 +122,7 @@ class Compiler:
         bound = [str(v) if kind.kind in ("decimal", "guid") else v for v in values]
         key = (kind.sql, repr(bound), True)
         if key not in self._names:
-            self._names[key] = f"v{len(self._names)}"
+            self._names[key] = f"{self.prefix}{len(self._names)}"
             self.params[self._names[key]] = bound
         return f"CAST(${self._names[key]} AS {kind.sql}[])"
 
@@ -268,7 +268,7 @@ class Compiler:
         value, condition = bound.args
         related, taken = self._related(bound.steps, expr.up, condition, value)
         # The value gets a name first: an aggregate of outer columns alone would belong to the outer SELECT.
-        sql = _aggregate_sql(expr.function, value.type)
+        sql = aggregate_sql(expr.function, value.type)
         return self._scopes[-1].derive(f"(SELECT {sql} FROM (SELECT {taken} AS v {related}) AS a)")
 
     def _member(self, expr: p.MemberOf) -> str:
@@ -286,24 +286,23 @@ def _read(column: str, sql_type: str, kind: Type) -> str:
     return column if sql_type == kind.sql else f"CAST({column} AS {kind.sql})"
 
 
-def _aggregate_sql(function: str, kind: Type) -> str:
-    """One aggregate of `v`; shuffled rows give the same bits."""
+def aggregate_sql(function: str, kind: Type, v: str = "v") -> str:
+    """One aggregate of the column `v`; shuffled rows give the same bits."""
     if function == "count_distinct":
-        return "count(DISTINCT v)"
+        return f"count(DISTINCT {v})"
     if function == "avg":
-        return f"{sum_of_doubles('v')} / count(v)"
+        return f"{sum_of_doubles(v)} / count({v})"
     if function in ("min", "max"):
-        return f"{function}(v)"
+        return f"{function}({v})"
     if kind.kind != "decimal":
-        return "TRY_CAST(sum(v) AS BIGINT)" if kind.kind == "integer" else sum_of_doubles("v")
+        return f"TRY_CAST(sum({v}) AS BIGINT)" if kind.kind == "integer" else sum_of_doubles(v)
     total = f"CAST(sum(%s) AS DECIMAL(38,{kind.scale}))"
     if kind.precision <= SAFE_DIGITS:
-        return total % "v"
+        return total % v
     # A sum that overflows fails the query, and TRY does not reach into aggregates.
-    small = (
-        f"abs(v) < CAST('1{'0' * (SAFE_DIGITS - kind.scale)}' AS {kind.sql})" if kind.scale <= SAFE_DIGITS else "v = 0"
-    )
-    return f"CASE WHEN bool_and({small}) THEN {total % f'CASE WHEN {small} THEN v END'} END"
+    few = kind.scale <= SAFE_DIGITS
+    small = f"abs({v}) < CAST('1{'0' * (SAFE_DIGITS - kind.scale)}' AS {kind.sql})" if few else f"{v} = 0"
+    return f"CASE WHEN bool_and({small}) THEN {total % f'CASE WHEN {small} THEN {v} END'} END"
 
 
 def _compare_decimals(op: str, left: str, right: str, a: Type, b: Type) -> str:
