@@ -1,6 +1,8 @@
 """The vendor's query, key by key: each operator on known customers, rowsets, paths, hierarchies, refusals."""
 
 import datetime as dt
+import json
+import re
 import sys
 from decimal import Decimal
 from importlib.util import module_from_spec, spec_from_file_location
@@ -438,3 +440,16 @@ def test_criteria_nested_beyond_reason_are_an_error(shop):
         deep = {"childCriterias": [deep]}
     with pytest.raises(ValidationError):
         SegmentationQuery.model_validate(one(**deep))
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "segmentation-query.md"
+EXAMPLES = re.findall(r"```json\n(.+?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize(("example", "expected"), list(zip(EXAMPLES, ["ada", "ada bea"], strict=True)))
+def test_examples_of_the_page(shop, example, expected):
+    query = json.loads(example)
+    assert SegmentationQuery.model_validate(query).wire() == query
+    assert who(shop, query) == expected
+    if "projectedAttributes" in query:
+        assert [p.attributes for p in projected_of(SegmentationQuery.model_validate(query), shop.model)] == [("Total",)]
