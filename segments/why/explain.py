@@ -22,7 +22,7 @@ from segments.why.subjects import Subjects, name_of, subjects
 from unify.core.engine import Engine
 from unify.core.errors import QueryError, did_you_mean
 from unify.core.explanations import Explanation
-from unify.core.segment_explanations import Change, Condition, SeenRows, SeenValue, SegmentExplanation
+from unify.core.segment_explanations import Change, Condition, SeenRows, SeenValue, SegmentExplanation, shown
 
 ROWS = 3
 """Related rows that are shown for each aggregate."""
@@ -247,12 +247,19 @@ def _changes(eyes: _Eyes, nearest: Nearest, blocks: Mapping[str, Block]) -> Iter
     for number, becomes in sorted(nearest.turn.items()):
         leaf = eyes.plan.leaves[number]
         said = in_words(leaf.expr, blocks)
+        turned = nearest.values.get(number)
         if leaf.kind == "leaf":
-            simple = eyes.possible.leaves[number]
-            subject = eyes.possible.subject[number]
-            words = change(simple, eyes.values.get(subject) if subject is not None else None, becomes=becomes)
+            some = eyes.possible.subjects[number]
+            words = change(eyes.possible.leaves[number], eyes.possible.present, becomes=becomes)
+            if len(some) > 1 and turned is not None:
+                words += f", as with {name_of(turned.subject)} {shown(turned.value)}"
         else:
             words = f"they would have to be {said}" if becomes else f"they may not be {said}"
         yield Change(
-            leaf=number, sentence=said, becomes=becomes, change=words, value=nearest.values.get(number)
-        )  # fmt: skip
+            leaf=number,
+            sentence=said,
+            becomes=becomes,
+            change=words,
+            subject=name_of(turned.subject) if turned else "",
+            value=turned.value if turned else None,
+        )

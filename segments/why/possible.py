@@ -4,17 +4,18 @@ Two leaves about one attribute are not independent: no customer's city is both B
 the leaves themselves: the constants they name, what lies just beside each, and no value at all.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
-from math import isfinite, nextafter
-from typing import Any
+from decimal import Decimal, localcontext
+from math import inf, isfinite, nextafter
+from typing import Any, cast
 
 from segments.model import Model
 from segments.predicates import tree as p
 from segments.predicates.bind import bind
-from segments.predicates.fields import Type, Value
+from segments.predicates.fields import DIGITS, Type, Value
 from segments.predicates.simplify import simplify
 from segments.predicates.values import constant
 from segments.why.formula import Flips, Formula, Truth, smallest_flips, truth
@@ -23,17 +24,28 @@ from unify.core.errors import UnifyError
 
 SOLVES = 64
 """Smallest sets that are looked at until one is possible."""
-DAY = timedelta(days=1)
+DAY, TICK = timedelta(days=1), timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
 class Nearest:
-    """`turn`: leaf → what it becomes. `values`: leaf → a value of its subject that does it. None: nothing does."""
+    """`turn`: leaf → what it becomes. `values`: leaf → the value of one of its subjects that turns it.
+
+    clash    nothing turns the answer round although some sets of leaves would: they exclude each other
+    """
 
     turn: dict[int, bool]
-    values: dict[int, Value]
+    values: dict[int, "Turned"]
     smallest: bool
     clash: bool = False
+
+
+@dataclass(frozen=True)
+class Turned:
+    """What would have to have which value."""
+
+    subject: p.Expr
+    value: Value
 
 
 class Possible:
@@ -41,29 +53,35 @@ class Possible:
 
     def __init__(
         self, model: Model, clock: datetime, leaves: Mapping[int, p.Expr], truths: Mapping[int, Truth],
-        now: Mapping[p.Expr, Any],
+        values: Mapping[p.Expr, Any],
     ) -> None:  # fmt: skip
-        """`leaves`: number → the leaf, those that are predicates over Customer; `now`: subject → its value."""
+        """`leaves`: number → the leaf, those that are predicates over Customer; `values`: of what they look at."""
         self.catalog, self.table = model.catalog, model.catalog.customers
         self.clock = clock.astimezone(UTC).replace(tzinfo=None) if clock.tzinfo else clock
-        self.truths, self.now = truths, now
-        self.leaves = {n: simplify(e, self.catalog, self.table, clock=self.clock) for n, e in leaves.items()}
-        self.subject = {n: subjects(bind(e, self.catalog, self.table)).only for n, e in self.leaves.items()}
+        self.truths = truths
+        self.leaves = {n: self._simple(e) for n, e in leaves.items()}
+        seen = ((e, v) for e, v in values.items() if isinstance(e, (p.Field, p.Exists, p.Aggregate)))
+        self.now = {self._simple(e): v for e, v in seen}
+        self.subjects = {n: subjects(bind(e, self.catalog, self.table)).all for n, e in self.leaves.items()}
+        every = {*self.now, *(s for some in self.subjects.values() for s in some)}
+        self.types = {s: bind(s, self.catalog, self.table).type for s in every}
+
+    def _simple(self, expr: p.Expr) -> p.Expr:
+        return simplify(expr, self.catalog, self.table, clock=self.clock)
 
     def nearest(self, formula: Formula, fixed: frozenset[int]) -> Nearest | None:
-        """The smallest set of leaves that turns the answer round and that one customer can meet; None when none can."""
+        """The smallest set of leaves that turns the answer round and that one customer can meet; None when none does.
+
+        Sets in the order of their size; one whose leaves exclude each other is passed over, and the next looked for
+        without one of them.
+        """
         wanted = truth(formula, self.truths) is not True
-        waiting, best, met, exact = [fixed], None, set(), True
-        tries = 0
-        while waiting:
+        waiting: list[frozenset[int]] = [fixed]
+        met: set[frozenset[int]] = set()
+        best: Nearest | None = None
+        while waiting and len(met) < SOLVES:
             banned = waiting.pop(0)
-            if banned in met:
-                continue
             met.add(banned)
-            tries += 1
-            if tries > SOLVES:
-                exact = False
-                break
             flips = smallest_flips(formula, self.truths, fixed=banned)
             if flips is None or (best is not None and len(flips.turn) >= len(best.turn)):
                 continue
@@ -71,72 +89,103 @@ class Possible:
             if values is not None:
                 best = Nearest(flips.turn, values, flips.smallest)
             else:
-                waiting += [banned | {n} for n in sorted(flips.turn)]
+                more = (banned | {n} for n in sorted(flips.turn))
+                waiting += [x for x in more if x not in met and x not in waiting]
         if best is None:
-            return Nearest({}, {}, smallest=exact, clash=True) if tries > 1 else None
-        return Nearest(best.turn, best.values, best.smallest and exact)
+            return Nearest({}, {}, smallest=not waiting, clash=True) if len(met) > 1 else None
+        return Nearest(best.turn, best.values, best.smallest and not waiting)
 
-    def together(self, flips: Flips, formula: Formula, *, wanted: bool) -> dict[int, Value] | None:
-        """Leaf → a value that turns it, where one can be found; None when the leaves exclude each other."""
-        truths, found = dict(self.truths) | flips.turn, dict[int, Value]()
-        by_subject: dict[p.Expr, list[int]] = {}
-        for n in flips.turn:
-            if (subject := self.subject.get(n)) is not None:
-                by_subject.setdefault(subject, []).append(n)
-        for subject, turned in by_subject.items():
-            group = [n for n, other in self.subject.items() if other == subject]
-            chosen = self._choose(subject, turned, group, flips.turn, truths, formula, wanted=wanted)
-            if chosen is None:
-                if all(_is_plain(self.leaves[n], subject) for n in group):
+    def together(self, flips: Flips, formula: Formula, *, wanted: bool) -> dict[int, Turned] | None:
+        """Leaf → what turns it, where that can be said; None when the leaves exclude each other."""
+        state: dict[p.Expr, Any] = {}
+        found: dict[int, Turned] = {}
+        unsaid: set[int] = set()
+        for n in sorted(flips.turn):
+            if n not in self.leaves:
+                continue
+            goal = {m: v for m, v in flips.turn.items() if m in self.leaves and m not in unsaid and m <= n}
+            turned = self._turned(n, goal, state)
+            if turned is None:
+                if self._is_plain(n):
                     return None
-                continue
-            value, after = chosen
-            truths |= after
-            found |= dict.fromkeys(turned, value)
-        return found if (truth(formula, truths) is True) == wanted else None
+                unsaid.add(n)
+            else:
+                state[turned.subject], found[n] = turned.value, turned
+        after = {n: flips.turn[n] if n in flips.turn else self._at(n, state) for n in self.truths}
+        return found if (truth(formula, after) is True) == wanted else None
 
-    def _choose(
-        self, subject: p.Expr, turned: Sequence[int], group: Sequence[int], turn: Mapping[int, bool],
-        truths: Mapping[int, Truth], formula: Formula, *, wanted: bool,
-    ) -> tuple[Value, dict[int, Truth]] | None:  # fmt: skip
-        """The value nearest to the present one that turns these leaves and keeps the others about it, or the answer."""
+    def _turned(self, number: int, goal: Mapping[int, bool], state: Mapping[p.Expr, Any]) -> Turned | None:
+        """The nearest value of one of its subjects with which all of `goal` holds; rather one that turns no other."""
         second = None
-        for value in self._candidates(subject, group):
-            after = {n: self._at(n, subject, value) for n in group}
-            if any(after[n] is not turn[n] for n in turned):
-                continue
-            if all(after[n] is truths[n] for n in group):
-                return value, after
-            if second is None and (truth(formula, {**truths, **after}) is True) == wanted:
-                second = value, after
+        for subject in self.subjects[number]:
+            near = [n for n, some in self.subjects.items() if subject in some]
+            for value in self._candidates(subject, near):
+                then = {**state, subject: value}
+                if any(self._at(n, then) is not v for n, v in goal.items()):
+                    continue
+                if all(self._at(n, then) is self._at(n, state) for n in near if n not in goal):
+                    return Turned(subject, value)
+                second = second or Turned(subject, value)
         return second
 
-    def _at(self, number: int, subject: p.Expr, value: Value) -> Truth:
-        """The truth of a leaf if its subject had that value."""
-        kind = bind(subject, self.catalog, self.table).type
-        put = _put(self.leaves[number], subject, p.Literal(kind, value))
-        found = constant(bind(put, self.catalog, self.table), self.clock)
-        return found if found is None or isinstance(found, bool) else None
+    def _at(self, number: int, state: Mapping[p.Expr, Any]) -> Truth:
+        """The truth of a leaf if its subjects had these values; as it is where that cannot be worked out by hand."""
+        if number not in self.leaves or not any(s in state for s in self.subjects[number]):
+            return self.truths[number]
+        known = self._literals({s: state[s] if s in state else self.now.get(s) for s in self.subjects[number]})
+        bound = bind(_put(self.leaves[number], known), self.catalog, self.table)
+        if not bound.constant:
+            return self.truths[number]
+        found = constant(bound, self.clock)
+        return found if found is None else bool(found)
 
-    def _candidates(self, subject: p.Expr, group: Sequence[int]) -> list[Value]:
-        """Values to try, the nearest to the present one first."""
-        kind = bind(subject, self.catalog, self.table).type
+    def present(self, expr: p.Expr) -> Value:
+        """The value of something that a leaf compares, as it is; LookupError when it cannot be worked out by hand."""
+        if expr in self.now:
+            return cast("Value", self.now[expr])
+        found = bind(_put(expr, self._literals(self.now)), self.catalog, self.table)
+        if not found.constant:
+            raise LookupError
+        return constant(found, self.clock)
+
+    def _literals(self, values: Mapping[p.Expr, Any]) -> dict[p.Expr, p.Literal]:
+        known = {}
+        for subject, value in values.items():
+            with suppress(UnifyError):
+                known[subject] = p.Literal(self.types[subject], value)
+        return known
+
+    def _candidates(self, subject: p.Expr, near: Sequence[int]) -> list[Value]:
+        """Values to try, the nearest first: constants of the leaves, and the other things they look at."""
+        kind = self.types[subject]
+        named: list[Any] = [True, False]
+        for n in near:
+            named += [x.value for x in _constants(self.leaves[n])]
+            named += [self.now.get(other) for other in self.subjects[n]]
         tried: dict[Value, None] = {}
-        for n in group:
-            for constant_ in _constants(self.leaves[n]):
-                for value in _beside(kind, constant_):
-                    tried[value] = None
-        counts = isinstance(subject, p.Aggregate) and subject.function in ("count", "count_distinct")
-        if counts:
+        for one in named:
+            tried |= dict.fromkeys(_beside(kind, one))
+        if isinstance(subject, p.Aggregate) and subject.function in ("count", "count_distinct"):
             tried = {v: None for v in tried if isinstance(v, int) and v >= 0}
         elif not isinstance(subject, p.Exists):
             tried[None] = None
         now = self.now.get(subject)
         return sorted(tried, key=lambda v: (v is None, _distance(v, now)))
 
+    def _is_plain(self, number: int) -> bool:
+        """Whether the values that are tried are all that can matter: one subject, compared with constants."""
+        some = self.subjects[number]
+        near = [n for n, others in self.subjects.items() if some and some[0] in others]
+        return len(some) == 1 and all(_is_plain(self.leaves[n], some[0]) for n in near)
 
-def _put(expr: p.Expr, subject: p.Expr, value: p.Literal) -> p.Expr:
-    return value if expr == subject else p.rebuild(expr, lambda part: _put(part, subject, value))
+
+def _put(expr: p.Expr, known: Mapping[p.Expr, p.Literal]) -> p.Expr:
+    """Values in place of subjects. Not inside related rows: there the same name is another row's."""
+    if expr in known:
+        return known[expr]
+    if isinstance(expr, (p.Exists, p.Aggregate)):
+        return expr
+    return p.rebuild(expr, lambda part: _put(part, known))
 
 
 def _is_plain(leaf: p.Expr, subject: p.Expr) -> bool:
@@ -154,8 +203,6 @@ def _is_plain(leaf: p.Expr, subject: p.Expr) -> bool:
 
 
 def _constants(leaf: p.Expr) -> Iterator[p.Literal]:
-    yield p.TRUE
-    yield p.FALSE
     for node in p.walk(leaf):
         if isinstance(node, p.Literal) and node.value is not None:
             yield node
@@ -163,58 +210,66 @@ def _constants(leaf: p.Expr) -> Iterator[p.Literal]:
             yield from node.values
 
 
-def _beside(kind: Type, near: p.Literal) -> Iterator[Value]:
-    """The constant as the subject's type has it, and the values just below and above."""
-    for value in _around(kind, near.value):
-        try:
-            yield p.Literal(kind, value).value
-        except (UnifyError, OverflowError, ValueError, TypeError):
-            continue
+def _beside(kind: Type, near: Any) -> Iterator[Value]:
+    """A value as the subject's type has it, and the values just below and above, as far as the type goes."""
+    if near is None:
+        return
+    for made in _around(kind, near):
+        with suppress(UnifyError, OverflowError, ArithmeticError, ValueError, TypeError):
+            yield p.Literal(kind, made()).value
 
 
-def _around(kind: Type, value: Any) -> Iterator[Any]:
+Make = Callable[[], Any]
+
+
+def _around(kind: Type, value: Any) -> Iterator[Make]:
     if kind.kind == "boolean":
-        yield from (True, False)
+        yield from (lambda: True, lambda: False)
     elif isinstance(value, bool):
         return
     elif kind.kind == "string" and isinstance(value, str):
-        yield from (value, value + "…", "")
-    elif kind.is_number and isinstance(value, (int, float, Decimal)) and isfinite(value):
+        yield from (lambda: value, lambda: value + "…", lambda: "")
+    elif kind.is_number and isinstance(value, (int, float, Decimal)):
         yield from _numbers(kind, value)
     elif kind.kind in ("date", "datetime") and isinstance(value, date):
         yield from _days(kind, value)
     elif kind.kind == "duration" and isinstance(value, int):
-        yield from (value, value - 1, value + 1)
+        yield from (lambda: value, lambda: value - 1, lambda: value + 1)
     else:
-        yield value
+        yield lambda: value
 
 
-def _numbers(kind: Type, value: int | float | Decimal) -> Iterator[int | float | Decimal]:
+def _numbers(kind: Type, value: int | float | Decimal) -> Iterator[Make]:
     if kind.kind == "integer":
-        whole = int(value)
-        yield from (whole, whole - 1, whole + 1)
+        yield from (lambda: int(value), lambda: int(value) - 1, lambda: int(value) + 1)
     elif kind.kind == "double":
-        yield from (float(value), nextafter(float(value), -float("inf")), nextafter(float(value), float("inf")))
+        yield lambda: float(value)
+        yield from (lambda: nextafter(float(value), -inf), lambda: nextafter(float(value), inf))
     else:
         step = Decimal(1).scaleb(-kind.scale)
-        exact = Decimal(str(value)).quantize(step)
-        yield from (exact, exact - step, exact + step)
+        yield from (lambda: _exact(value, step), lambda: _exact(value, step) - step, lambda: _exact(value, step) + step)
 
 
-def _days(kind: Type, value: date) -> Iterator[date]:
+def _exact(value: int | float | Decimal, step: Decimal) -> Decimal:
+    with localcontext() as context:
+        context.prec = 2 * DIGITS
+        return Decimal(str(value)).quantize(step)
+
+
+def _days(kind: Type, value: date) -> Iterator[Make]:
     if kind.kind == "date":
         day = value.date() if isinstance(value, datetime) else value
-        yield from (day, day - DAY, day + DAY)
+        yield from (lambda: day, lambda: day - DAY, lambda: day + DAY)
         return
     at = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)  # noqa: DTZ001 - UTC
-    tick = timedelta(microseconds=1)
-    yield from (at, at - tick, at + tick, at - DAY, at + DAY)
+    yield from (lambda: at, lambda: at - TICK, lambda: at + TICK, lambda: at - DAY, lambda: at + DAY)
 
 
 def _distance(value: Any, now: Any) -> tuple[float, str]:
     """How far from the present value, then by its spelling; texts are equally far from each other."""
     try:
         gap = value - now
-    except TypeError:
+        far = abs(gap.total_seconds() if isinstance(gap, timedelta) else float(gap))
+    except (TypeError, ArithmeticError):
         return 0.0 if value == now else 1.0, str(value)
-    return abs(gap.total_seconds() if isinstance(gap, timedelta) else float(gap)), str(value)
+    return (far if isfinite(far) else inf), str(value)

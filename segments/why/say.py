@@ -1,10 +1,12 @@
 """What a leaf's turning round means for the customer, in words: `TotalSpend is 870, 130 short of 1000`."""
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 from segments.predicates import tree as p
+from segments.predicates.fields import Value
 from segments.predicates.sentence import sentence, spoken
 from segments.why.subjects import name_of
 from unify.core.segment_explanations import shown
@@ -18,36 +20,51 @@ _WANTED = {
 _KEEPS = {"lt": " and has to stay below it", "gt": " and has to exceed it"}
 
 
-def change(leaf: p.Expr, now: Any, *, becomes: bool) -> str:
-    """One sentence. `leaf`: simplified, so that dates that hang on the clock are dates; `now`: its subject's value."""
+Look = Callable[[p.Expr], Value]
+"""The present value of something; LookupError when nobody knows it."""
+
+
+def change(leaf: p.Expr, look: Look, *, becomes: bool) -> str:
+    """One sentence. `leaf`: simplified, so that dates that hang on the clock are dates."""
     match leaf:
         case p.Not(arg=arg):
-            return change(arg, now, becomes=not becomes)
+            return change(arg, look, becomes=not becomes)
         case p.Compare(op=op, left=left, right=p.Literal() as right) if right.value is not None:
-            return _compared(left, op if becomes else _OPPOSITE[op], right, now)
+            return _compared(left, op if becomes else _OPPOSITE[op], right, look)
         case p.Compare(op=op, left=p.Literal() as left, right=right) if left.value is not None:
             op = _TURNED.get(op, op)
-            return _compared(right, op if becomes else _OPPOSITE[op], left, now)
+            return _compared(right, op if becomes else _OPPOSITE[op], left, look)
         case p.In(item=item, values=values):
             listed = sentence(p.In(item, values)).rpartition(" is one of ")[2]
             which = "one of" if becomes else "none of"
-            return f"{name_of(item)} would have to be {which} {listed}; it is {shown(now)}"
+            return f"{name_of(item)} would have to be {which} {listed}{_is(item, look)}"
         case p.Call(function="is_null", args=(item,)):
-            return f"{name_of(item)} would have to {'be missing' if becomes else 'have a value'}; it is {shown(now)}"
+            return f"{name_of(item)} would have to {'be missing' if becomes else 'have a value'}{_is(item, look)}"
         case p.Exists():
             return _rows(leaf, becomes=becomes)
         case p.Field():
-            return f"{name_of(leaf)} would have to be {'true' if becomes else 'false'}; it is {shown(now)}"
+            return f"{name_of(leaf)} would have to be {'true' if becomes else 'false'}{_is(leaf, look)}"
     return f"it would have to be {'true' if becomes else 'false'} that {sentence(leaf)}"
 
 
-def _compared(item: p.Expr, op: str, limit: p.Literal, now: Any) -> str:
+def _is(item: p.Expr, look: Look) -> str:
+    try:
+        return f"; it is {shown(look(item))}"
+    except LookupError:
+        return ""
+
+
+def _compared(item: p.Expr, op: str, limit: p.Literal, look: Look) -> str:
     name, said, value = name_of(item), spoken(limit), limit.value
+    try:
+        now = look(item)
+    except LookupError:
+        return f"{name} would have to {_WANTED[op]} {said}"
     if isinstance(item, p.Aggregate) and item.function == "count" and op in ("ge", "gt", "le", "lt"):
         return _counted(item, op, int(Decimal(str(value))), now)
     if now is None:
         return f"{name} is missing; it would have to {_WANTED[op]} {said}"
-    if isinstance(item, (p.Field, p.Aggregate)) and op in ("ge", "gt", "le", "lt"):
+    if op in ("ge", "gt", "le", "lt"):
         gap = _gap(now, value)
         if gap is not None:
             away = "short of" if op in ("ge", "gt") else "beyond"

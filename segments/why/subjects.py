@@ -24,10 +24,9 @@ class Subjects:
     worked: tuple[p.Expr, ...]
 
     @property
-    def only(self) -> p.Expr | None:
-        """The single thing that decides the leaf; None when there are several."""
-        both: tuple[p.Expr, ...] = (*self.fields, *self.rows)
-        return both[0] if len(both) == 1 else None
+    def all(self) -> tuple[p.Expr, ...]:
+        """What decides the leaf: fields, then rows."""
+        return (*self.fields, *self.rows)
 
 
 def subjects(leaf: Bound) -> Subjects:

