@@ -66,7 +66,10 @@ CLOCK = frozenset({
 })  # fmt: skip
 """Functions of the run's clock: the fence makes each a constant."""
 FUNCTIONS = CLOCK.union(*(s.split() for s in (_AGGREGATES, _WINDOWS, _TEXT, _NUMBERS, _TIMES, _NESTED, _JSON, _OTHERS)))
-OPERATORS = frozenset("+ - * / // % ** ^ & | << >> ~ ~~ !~~ ~~* !~~* ~~~ ^@ || @ @> <@ && -> ->> ! !__postfix".split())
+OPERATORS = frozenset({
+    "+", "-", "*", "/", "//", "%", "**", "^", "&", "|", "<<", ">>", "~", "~~", "!~~", "~~*", "!~~*", "~~~", "^@", "||",
+    "@", "@>", "<@", "&&", "->", "->>", "!", "!__postfix",
+})  # fmt: skip
 TABLE_FUNCTIONS = frozenset({"unnest", "range", "generate_series"})
 TWO_ARGUMENTS = frozenset({"age"})
 """With one argument, `age` counts to the machine's today."""
@@ -77,26 +80,25 @@ KEYWORDS = frozenset({
 })  # fmt: skip
 """Bare words that DuckDB answers itself, when no column is called so."""
 
-TYPES = frozenset(
-    """
-    boolean bool logical tinyint int1 smallint int2 short int16 integer int int4 signed int32 bigint int8 long oid int64
-    hugeint int128 utinyint uint8 usmallint uint16 uinteger uint32 ubigint uint64 uhugeint uint128 float real float4
-    double float8 decimal numeric dec varchar text string char bpchar nvarchar blob bytea binary varbinary uuid guid
-    date time timestamp datetime timestamp_us timestamp_s timestamp_ms timestamp_ns timestamptz interval json
-    list array struct row map bit bitstring
-    """.split()
-) | {"timestamp with time zone", "time with time zone", "timetz", "double precision"}
+_TYPES = """
+boolean bool logical tinyint int1 smallint int2 short int16 integer int int4 signed int32 bigint int8 long oid int64
+hugeint int128 utinyint uint8 usmallint uint16 uinteger uint32 ubigint uint64 uhugeint uint128 float real float4
+double float8 decimal numeric dec varchar text string char bpchar nvarchar blob bytea binary varbinary uuid guid
+date time timestamp datetime timestamp_us timestamp_s timestamp_ms timestamp_ns timestamptz timetz interval json
+list array struct row map bit bitstring
+"""
+TYPES = frozenset(_TYPES.split()) | {"timestamp with time zone", "time with time zone", "double precision"}
 """Names that a cast may name, as DuckDB's parser gives them, in small letters."""
 
-WALK, FREE, NAMED = "walk", "free", "named"
-"""What a key of a node holds: nodes to look into, something harmless, or pairs (`arguments`, `case_checks`, …)."""
+WALK, FREE = "walk", "free"
+"""What a key of a node holds: nodes to look into, or something harmless."""
 Shape = dict[str, str | frozenset[str]]
 """Key of a node → what it holds, or the only values it may have."""
 
 
 def _shape(walk: str = "", free: str = "", **only: str) -> Shape:
-    shape: Shape = dict.fromkeys(walk.split(), WALK) | dict.fromkeys(free.split(), FREE)
-    return shape | {key: frozenset(values.split()) for key, values in only.items()}
+    kept = {**dict.fromkeys(walk.split(), WALK), **dict.fromkeys(free.split(), FREE)}
+    return {**kept, **{key: frozenset(values.split()) for key, values in only.items()}}
 
 
 _COMPARED = _shape("left right")
@@ -127,7 +129,8 @@ NODES: dict[str, Shape] = {
     "FUNCTION": _shape("order_bys filter arguments", "function_name distinct is_operator qualified_name",
                        export_state="False"),
     "WINDOW": _shape("partitions orders start_expr end_expr offset_expr default_expr filter_expr arguments arg_orders "
-                     "filter order_bys", "function_name start end ignore_nulls has_ignore_nulls exclude_clause distinct "
+                     "filter order_bys",
+                     "function_name start end ignore_nulls has_ignore_nulls exclude_clause distinct "
                      "qualified_name"),
     "CAST": _shape("child type_expr", "try_cast"),
     "TYPE": _shape("children", "type_name qualified_name"),

@@ -5,7 +5,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, get_args
+from types import TracebackType
+from typing import Any, Literal, Self, get_args
 
 from segments.manual_sql.fence import Fence, Limits, Moment
 from segments.manual_sql.handover import schemas
@@ -45,23 +46,72 @@ def check_sql(
     sql: str, engine: Engine, model: Model, *, shape: Shape = "segment", limits: Limits | None = None
 ) -> CheckedSql:
     """Read and bind, in a process of its own, on empty tables. Raises ManualSqlError with every problem found."""
-    if shape not in get_args(Shape):
-        raise QueryError(f"there is no shape {shape!r}", where="sql", hint=did_you_mean(shape, get_args(Shape)))
-    limits = limits or Limits()
-    _check_text(sql, limits)
-    known = known_tables(engine, model)
-    text = Text(sql)
-    with Fence(sql, schemas(engine, list(known)), SOME_MOMENT, limits, do="check") as fence:
-        found = read(_statement(_tree(fence), text), text, known)
+    with Checker(engine, model, limits=limits) as checker:
+        return checker.check(sql, shape)
+
+
+class Checker:
+    """Checks statements one after the other in one fenced process: 0.3 s to start, a few milliseconds each."""
+
+    def __init__(self, engine: Engine, model: Model, *, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self.known = known_tables(engine, model)
+        self._tables = schemas(engine, list(self.known))
+        self._fence: Fence | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process; a further check starts another."""
+        if self._fence is not None:
+            self._fence.end()
+            self._fence = None
+
+    def check(self, sql: str, shape: Shape = "segment") -> CheckedSql:
+        """One statement. Raises ManualSqlError with every problem found, QueryError for an unknown shape."""
+        if shape not in get_args(Shape):
+            raise QueryError(f"there is no shape {shape!r}", where="sql", hint=did_you_mean(shape, get_args(Shape)))
+        _check_text(sql, self.limits)
+        try:
+            return self._check(sql, shape)
+        except ManualSqlError as error:
+            if any(p.code == "unknown" for p in error.problems):
+                self.close()  # it died, or was late
+            raise
+
+    def _check(self, sql: str, shape: Shape) -> CheckedSql:
+        fence, text = self._started(), Text(sql)
+        fence.send(sql.encode())
+        try:
+            found = self._read(fence, text)
+        except ManualSqlError:
+            if fence.alive:
+                fence.send(b"skip")
+            raise
+        fence.send(b"bind")
+        bound = fence.ask()
+        if "error" in bound:
+            raise ManualSqlError([binding_problem(bound["error"], text, found)])
+        columns = [(str(name), str(kind)) for name, kind in bound["columns"]]
+        places = _wanted(columns, shape)
+        return CheckedSql(sql, shape, tuple(columns[i] for i in places), places, _reads(found))
+
+    def _read(self, fence: Fence, text: Text) -> Reading:
+        found = read(_statement(_tree(fence), text), text, self.known)
         if found.problems:
             raise ManualSqlError(found.problems)
-        fence.go()
-        bound = fence.ask()
-    if "error" in bound:
-        raise ManualSqlError([binding_problem(bound["error"], text, found)])
-    places = _wanted([(str(n), str(t)) for n, t in bound["columns"]], shape)
-    columns = tuple((str(bound["columns"][i][0]), str(bound["columns"][i][1])) for i in places)
-    return CheckedSql(sql, shape, columns, places, _reads(found))
+        return found
+
+    def _started(self) -> Fence:
+        if self._fence is None:
+            self._fence = Fence(self._tables, SOME_MOMENT, self.limits, do="check").start()
+        return self._fence
 
 
 def known_tables(engine: Engine, model: Model) -> dict[str, list[str]]:
@@ -72,10 +122,13 @@ def known_tables(engine: Engine, model: Model) -> dict[str, list[str]]:
     return known
 
 
+_NOTHING = SqlProblem("parsingFailed", "there is no statement", hint="write one SELECT")
+
+
 def _check_text(sql: str, limits: Limits) -> None:
     """What can be said before anything is started."""
     if not sql.strip():
-        raise ManualSqlError([SqlProblem("parsingFailed", "there is no statement", hint="write one SELECT")])
+        raise ManualSqlError([_NOTHING])
     if len(sql) > limits.length:
         said = f"{len(sql):,} characters; at most {limits.length:,}"
         raise ManualSqlError(
@@ -109,6 +162,8 @@ def _statement(tree: dict[str, Any], text: Text) -> dict[str, Any]:
     if tree["error"]:
         raise ManualSqlError([_parsing_problem(tree, text)])
     statements = tree["statements"]
+    if not statements:
+        raise ManualSqlError([_NOTHING])
     if len(statements) != 1:
         said = f"one statement is wanted, these are {len(statements)}"
         raise ManualSqlError([SqlProblem("unsupportedSyntax", said, hint="join them by WITH, UNION, or a subquery")])
@@ -121,6 +176,10 @@ def _parsing_problem(tree: dict[str, Any], text: Text) -> SqlProblem:
     if tree.get("error_type") == "not implemented":
         said = f"{' and '.join(kinds) or 'this'} is not allowed: a segment or measure is one SELECT"
         return text.problem("unsupportedSyntax", said, 0, "write one SELECT")
+    if "allocate" in str(tree.get("error_message")):
+        return text.problem("unsupportedSyntax", "reading it takes too much memory", -1, "nest less")
+    if "Max expression depth" in str(tree.get("error_message")):
+        return text.problem("unsupportedSyntax", "this is nested too deeply", -1, "nest less, or name parts by WITH")
     code: Code = "parsingFailed" if tree.get("error_subtype") == "SYNTAX_ERROR" else "unsupportedSyntax"
     return text.problem(code, _first_line(tree.get("error_message", "")), int(tree.get("position", -1)))
 

@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +24,8 @@ from unify.core.errors import QueryError, StoreError
 
 RUNNER = Path(__file__).with_name("runner.py")
 GiB, MiB = 2**30, 2**20
+CHECK_MEMORY = 256 * MiB
+"""A syntax tree and a plan need less than 10 MiB; unclosed parentheses in their thousands would take gigabytes."""
 KEPT_ENVIRONMENT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 """Where some Pythons find their own library; everything else of the environment stays outside."""
 
@@ -42,7 +45,7 @@ class Limits:
 
     memory: int = 1 * GiB
     seconds: int = 60
-    check_seconds: int = 20
+    check_seconds: int = 10
     threads: int = 1
     input_bytes: int = 8 * GiB
     answer_bytes: int = 256 * MiB
@@ -73,37 +76,41 @@ class Moment:
 
 
 class Fence:
-    """One fenced process, for one request. Use it in a `with`: on leaving it is dead, whatever happened."""
+    """One fenced process: one run, or checks one after the other. Use it in a `with`: on leaving it is dead, whatever happened."""
 
-    def __init__(self, sql: str, tables: Tables, moment: Moment, limits: Limits, **request: Any) -> None:
+    def __init__(self, tables: Tables, moment: Moment, limits: Limits, **request: Any) -> None:
         self.limits = limits
         self.seconds = limits.check_seconds if request["do"] == "check" else limits.seconds
-        self._request = request | moment.request() | {
-            "sql": sql, "memory": limits.memory, "threads": limits.threads, "seconds": self.seconds, "path": sys.path,
-        }  # fmt: skip
+        memory = min(limits.memory, CHECK_MEMORY) if request["do"] == "check" else limits.memory
+        costs = {"memory": memory, "threads": limits.threads, "seconds": self.seconds, "path": sys.path}
+        self._request = request | moment.request() | costs
         self._tables = tables
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Self:
+    def start(self) -> Self:
         """Hand the tables over and start. StoreError when the folder for temporary files has no room."""
         try:
             with tempfile.TemporaryFile(prefix="unify-sql-") as file:
                 handed = put_tables(file, self._tables, self.limits.input_bytes)
-                self._start(file, handed)
+                self._spawn(file, handed)
         except OSError as error:
             hint = "SQL segments are handed their tables in a temporary file; set TMPDIR to a folder with room"
             raise StoreError(f"cannot start: {error.strerror}", where=tempfile.gettempdir(), hint=hint) from error
-        self.ask()
+        try:
+            self.ask()
+        except BaseException:
+            self.end()
+            raise
         return self
 
-    def _start(self, file: IO[bytes], handed: Handed) -> None:
+    def _spawn(self, file: IO[bytes], handed: Handed) -> None:
         request = json.dumps(self._request | {"tables": handed}).encode()
         offset = file.seek(0, os.SEEK_END)
         file.write(request)
         file.flush()
         self._deadline = monotonic() + self.seconds
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-B", str(RUNNER), str(file.fileno()), str(offset), str(len(request))],
+            [sys.executable, "-I", "-S", "-B", str(RUNNER), str(file.fileno()), str(offset), str(len(request))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -112,6 +119,9 @@ class Fence:
             pass_fds=(file.fileno(),),
             start_new_session=True,
         )
+
+    def __enter__(self) -> Self:
+        return self.start()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -125,7 +135,8 @@ class Fence:
             self._process.wait()
             for pipe in (self._process.stdin, self._process.stdout):
                 if pipe is not None:
-                    pipe.close()
+                    with suppress(BrokenPipeError):
+                        pipe.close()
 
     @property
     def process(self) -> "subprocess.Popen[bytes]":
@@ -133,11 +144,18 @@ class Fence:
         assert self._process is not None
         return self._process
 
-    def go(self) -> None:
-        """Let a check go on to binding."""
+    @property
+    def alive(self) -> bool:
+        """Whether the process has not ended."""
+        return self.process.poll() is None
+
+    def send(self, data: bytes) -> None:
+        """A frame to the process, which has as long for it as for any other."""
         assert self.process.stdin is not None
+        self._deadline = monotonic() + self.seconds
         try:
-            os.write(self.process.stdin.fileno(), b"g")
+            self.process.stdin.write(struct.pack(">Q", len(data)) + data)
+            self.process.stdin.flush()
         except BrokenPipeError:
             raise self._died() from None
 
@@ -147,7 +165,7 @@ class Fence:
         return found
 
     def frame(self, most: int) -> bytes:
-        """The next frame, of at most so many bytes; ManualSqlError when the process ends, or does not answer in time."""
+        """The next frame, of at most so many bytes; ManualSqlError when the process ends or is late."""
         (length,) = struct.unpack(">Q", self._read(8))
         if length > most:
             raise ManualSqlError([SqlProblem("unknown", f"the answer has {length:,} bytes; at most {most:,}")])

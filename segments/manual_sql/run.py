@@ -15,6 +15,7 @@ from segments.model import CUSTOMER_ID
 from unify.core.engine import Engine, scalar
 from unify.core.steps import Query
 
+DEFAULT = Limits()
 SHOWN_IDS = 5
 BYTES_PER_ID = 128
 """Of a segment's answer. An id has 32 digits and an offset; what is longer on average is none."""
@@ -32,8 +33,14 @@ def run_sql(checked: CheckedSql, engine: Engine, moment: Moment, *, limits: Limi
     rows = 2 if checked.shape == "scalar" else ids + 1
     most = min(limits.answer_bytes, ids * BYTES_PER_ID + MiB) if checked.shape == "segment" else limits.answer_bytes
     tables = contents(engine, {table: list(columns) for table, columns in checked.reads.items()})
-    request = {"columns": list(checked.places), "distinct": checked.shape == "segment", "rows": rows, "bytes": most}
-    with Fence(checked.sql, tables, moment, limits, do="run", **request) as fence:
+    request = {
+        "sql": checked.sql,
+        "columns": list(checked.places),
+        "distinct": checked.shape == "segment",
+        "rows": rows,
+        "bytes": most,
+    }
+    with Fence(tables, moment, limits, do="run", **request) as fence:
         said = fence.ask()
         if "error" in said:
             raise ManualSqlError([_failure(said["error"], checked, limits, most)])
@@ -118,7 +125,7 @@ class ManualSql:
     """The customers whose ids one SELECT gives. See docs/manual-sql.md."""
 
     sql: str
-    limits: Limits = Limits()
+    limits: Limits = DEFAULT
 
     @property
     def sentence(self) -> str:

@@ -2,17 +2,19 @@
 
 Run by path with a fresh interpreter, and imports nothing of this product: what it cannot reach it cannot leak.
 
-    python -I runner.py FD OFFSET LENGTH      FD: one unnamed file with the tables (Arrow) and, there, the request (JSON)
+    python -I -S runner.py FD OFFSET LENGTH      FD: one unnamed file with tables (Arrow) and, there, the request (JSON)
 
     parent                          child
       │ request ──────────────────▶ opens DuckDB, maps the tables, shuts the fence
-      │ ◀──────────── frame: {"ready": …}
-      │ ◀──────────── frame: syntax tree        do = check: waits for one byte before it binds
-      │ go ───────────────────────▶
-      │ ◀──────────── frame: columns
-      │ ◀──────────── frame: {"rows": …}, frame: Arrow          do = run
+      │ ◀──────────── {"ready": …}
+      │ ◀──────────── {"rows": …}, Arrow         do = run
 
-A frame is its length in 8 bytes, then that many bytes.
+      │ SQL ──────────────────────▶              do = check, until the parent hangs up
+      │ ◀──────────── its syntax tree
+      │ "bind", or "skip" ────────▶
+      │ ◀──────────── {"columns": …}
+
+Both sides send frames: the length in 8 bytes, then that many bytes.
 """
 
 import json
@@ -23,7 +25,7 @@ import struct
 import sys
 from typing import Any
 
-GO = b"g"
+BIND = b"bind"
 MiB = 2**20
 HEADROOM = 384 * MiB
 """Address space beyond the memory that DuckDB may use: thread stacks, allocator slack, Arrow's copy of the answer."""
@@ -53,7 +55,7 @@ def main(fd: int, offset: int, length: int) -> None:
         (_check if request["do"] == "check" else _run)(connection, request)
     except MemoryError:
         _send({"error": {"exception_type": "Out of Memory", "exception_message": "Python ran out of memory"}})
-    except Exception as error:  # noqa: BLE001 - whatever goes wrong in here is the parent's to word
+    except Exception as error:
         _send({"error": _error(error)})
 
 
@@ -67,6 +69,7 @@ def _first_to_die() -> None:
 
 
 def _open(request: dict[str, Any]) -> Any:
+    sys.modules["numpy"] = None  # type: ignore[assignment]  # optional to pyarrow and duckdb, and half of the start
     import duckdb
     import pyarrow.ipc  # noqa: F401 - nothing can be imported once the fence is shut
 
@@ -98,8 +101,8 @@ def _map_tables(connection: Any, fd: int, tables: dict[str, list[int]]) -> None:
 
 def _shut(request: dict[str, Any]) -> None:
     """The fence: from here on no memory beyond the cap, no file, no socket, no endless work."""
+    _allow_seconds(request["seconds"] * request["threads"])
     wanted = [
-        ("RLIMIT_CPU", request["seconds"] * request["threads"] + 1),
         ("RLIMIT_FSIZE", 0),
         ("RLIMIT_CORE", 0),
         ("RLIMIT_NOFILE", 0),  # what is open stays usable; no file, socket or pipe can be opened any more
@@ -109,6 +112,13 @@ def _shut(request: dict[str, Any]) -> None:
         wanted.insert(0, ("RLIMIT_AS", size + request["memory"] + HEADROOM))
     for name, limit in wanted:
         resource.setrlimit(getattr(resource, name), (limit, limit))
+
+
+def _allow_seconds(seconds: int) -> None:
+    """So much processor time from now on; then SIGXCPU. The parent looks at its own clock besides."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    soft = int(used.ru_utime + used.ru_stime) + seconds + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
 def _address_space() -> int:
@@ -124,35 +134,46 @@ def _address_space() -> int:
 
 
 def _check(connection: Any, request: dict[str, Any]) -> None:
-    """The syntax tree; then, when the parent has read it and says go, the names and types of the answer's columns."""
+    """Statement after statement: its syntax tree, and when the parent has read that and says so, its columns."""
+    while (frame := _receive()) is not None:
+        _allow_seconds(request["seconds"])
+        sql = frame.decode()
+        _frame(_tree(connection, sql))
+        if _receive() == BIND:
+            _send(_columns(connection, sql))
+
+
+def _tree(connection: Any, sql: str) -> bytes:
+    """What json_serialize_sql says; of what is no SELECT also which kinds of statements it is."""
     parse = "SELECT json_serialize_sql($sql, skip_null := true, skip_empty := true)"
-    tree = connection.execute(parse, {"sql": request["sql"]}).fetchall()[0][0]
-    parsed = json.loads(tree[:64].split(",")[0] + "}") if tree.startswith('{"error":false') else {"error": True}
-    if parsed["error"]:
-        parsed = json.loads(tree)
-        parsed["kinds"] = _kinds(connection, request["sql"])
-        tree = json.dumps(parsed)
-    _frame(tree.encode())
-    if os.read(0, 1) != GO:
-        return
+    try:
+        tree: str = connection.execute(parse, {"sql": sql}).fetchall()[0][0]
+    except Exception as error:
+        return json.dumps({"error": _error(error)}).encode()
+    if tree.startswith('{"error":true'):
+        tree = json.dumps(json.loads(tree) | {"kinds": _kinds(connection, sql)})
+    return tree.encode()
+
+
+def _columns(connection: Any, sql: str) -> dict[str, Any]:
+    """Names and types of the answer's columns; the plan is made and nothing is run."""
     explain = "EXPLAIN "
     try:
-        connection.execute(explain + request["sql"]).fetchall()
-    except Exception as error:  # noqa: BLE001
+        connection.execute(explain + sql).fetchall()
+    except Exception as error:
         found = _error(error)
         if "position" in found:
             found["position"] = int(found["position"]) - len(explain)
-        _send({"error": found})
-        return
-    answer = connection.sql(request["sql"])
-    _send({"columns": [[name, str(kind)] for name, kind in zip(answer.columns, answer.types, strict=True)]})
+        return {"error": found}
+    answer = connection.sql(sql)
+    return {"columns": [[name, str(kind)] for name, kind in zip(answer.columns, answer.types, strict=True)]}
 
 
 def _kinds(connection: Any, sql: str) -> list[str]:
     """What the statements are, e.g. DELETE; nothing when they cannot be read."""
     try:
         return [str(s.type).rpartition(".")[2] for s in connection.extract_statements(sql)]
-    except Exception:  # noqa: BLE001 - the parser's own error says more
+    except Exception:
         return []
 
 
@@ -194,6 +215,19 @@ def _error(error: Exception) -> dict[str, Any]:
 
 def _send(message: dict[str, Any]) -> None:
     _frame(json.dumps(message).encode())
+
+
+def _receive() -> bytes | None:
+    """The next frame from the parent; None when it hung up."""
+    head = _read(8)
+    return _read(struct.unpack(">Q", head)[0]) if len(head) == 8 else None
+
+
+def _read(length: int) -> bytes:
+    data = b""
+    while len(data) < length and (piece := os.read(0, length - len(data))):
+        data += piece
+    return data
 
 
 def _frame(data: Any) -> None:

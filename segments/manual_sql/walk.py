@@ -26,6 +26,8 @@ from unify.core.errors import did_you_mean
 MAX_DEPTH = 150
 """Nodes inside each other. Hand-written SQL stays below 40; DuckDB's own limit of 1000 does not count subqueries."""
 MAX_NODES = 20_000
+MAX_TABLES = 200
+"""SELECTs and places behind FROM together. Binding them takes time by the square: 2,500 joined by UNION, 10 s."""
 COLLATION = re.compile(r"[A-Za-z_.]{1,40}\Z")
 NOWHERE = 2**64 - 1
 """DuckDB's query_location when it has none."""
@@ -58,6 +60,7 @@ class Reading:
     whole: bool = False
     problems: list[SqlProblem] = field(default_factory=list)
     nodes: int = 0
+    sources: int = 0
     refs: list[tuple[str, int]] = field(default_factory=list)
     """Columns named without a table, and where."""
     aliases: set[str] = field(default_factory=set)
@@ -94,6 +97,10 @@ def _walk(node: Node, found: Reading, ctes: frozenset[str], at: int, depth: int,
         return
     at = _location(node, at)
     kind = _kind(node, key)
+    found.sources += kind in ("SELECT_NODE", "BASE_TABLE", "TABLE_FUNCTION")
+    if found.sources == MAX_TABLES + 1:
+        found.sources += 1
+        found.refuse("unsupportedSyntax", f"more than {MAX_TABLES} SELECTs and tables", at)
     shape = NODES.get(kind)
     if shape is None:
         why = REFUSED_BECAUSE.get(kind, f"{kind.lower().replace('_', ' ')} is not taken")
