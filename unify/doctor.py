@@ -24,6 +24,7 @@ from unify.store import Generation, Store
 from unify.store.catalog import Catalog
 from unify.store.files import Layout, refuse_unusable
 from unify.store.lease import SILENT_SECONDS
+from unify.store.memberships import strays
 from unify.store.opening import count_rows
 
 State = Literal["ok", "warn", "fail"]
@@ -129,6 +130,7 @@ def _instance(path: Path) -> Iterator[Check]:
     yield _tried("lease", lambda: _lease(store))
     yield _tried("runs", lambda: _runs(store))
     yield _tried("leftovers", lambda: _leftovers(store, layout, kept))
+    yield _tried("members", lambda: _members(store))
     yield _permission(layout)
     yield _tried("disk", lambda: _disk(layout, kept))
 
@@ -191,10 +193,24 @@ def _runs(store: Store) -> Check:
     return Check(name="runs", state="ok", message=f"run {last.number} is {last.state}")
 
 
+def _members(store: Store) -> Check:
+    """Every file of members that the catalog refers to is there and is what was written."""
+    rows = {row.file for row in store.membership_history() if row.file is not None}
+    files = sorted(rows | {step.file for step in store.identity_steps().values() if step.file is not None})
+    for file in files:
+        store.members_file(file)  # StoreError says which, and what to do
+    if not files:
+        return Check(name="members", state="ok", message="of segments: none yet")
+    return Check(name="members", state="ok", message=f"of segments: {len(files):,} files, whole")
+
+
 def _leftovers(store: Store, layout: Layout, kept: list[Generation]) -> Check:
     """Files of dead runs. While somebody builds, the newest number's files are his."""
     building = next((r.number for r in store.runs(1) if r.state == "running" and store.lease_holder()), None)
     found = [p.name for p in layout.leftovers({g.number for g in kept}, building)]
+    if building is None:
+        needed = {row.file for row in store.membership_history()} | {s.file for s in store.identity_steps().values()}
+        found += [p.name for p in strays(layout, {file for file in needed if file is not None})]
     if found:
         shown = ", ".join(found[:3]) + (" …" if len(found) > 3 else "")
         hint = "the next run removes what nobody reads"

@@ -6,6 +6,7 @@
     acme.customers()  acme.table("links")  acme.sql("SELECT …")
     acme.explain("crm.Contacts:C-1", "loyalty.Members:L-9")
     acme.customer("crm.Contacts:C-1")  acme.timeline("crm.Contacts:C-1")
+    acme.segments()  acme.segment("vip")
     acme.report()  acme.runs()  acme.generations()  acme.status()
 
 Reading never takes the lease and never waits for a writer: it sees the published generation, whole, and moves to the
@@ -16,6 +17,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
     from unify.conflation.export import Exported, Format
     from unify.core.explanations import Explanation
     from unify.doctor import DoctorReport
+    from unify.segment_handle import SegmentHandle
+    from unify.segment_verbs import Segments
 
 register_pages()
 
@@ -274,11 +278,15 @@ class Instance:
         `clock` is what `now()` means; the present unless it is given. QueryError for what cannot be asked.
         """
         from unify.odata import ask
+        from unify.segment_tables import preparing
 
         def current() -> tuple[DuckDBEngine, int]:
             return self.engine(), cast("int", self._open_number)
 
-        return ask(self.store, current, request, clock=clock or datetime.now(UTC), page_size=page_size)
+        segments = partial(preparing, self.store)
+        return ask(
+            self.store, current, request, clock=clock or datetime.now(UTC), page_size=page_size, segments=segments
+        )
 
     def relationships(self) -> "list[Hop]":
         """Declared relationships in their own direction, then those that conflation made."""
@@ -298,6 +306,20 @@ class Instance:
 
         engine, project = self.engine(), self.project()
         return Explainer(engine, project, lists_of(engine, project))
+
+    def segments(self) -> "Segments":
+        """Every segment with state, members and run; also the verbs that make, change, preview and refresh them."""
+        return self._segments
+
+    def segment(self, name: str) -> "SegmentHandle":
+        """One segment, opened: members, history, `customer in …`; NotFoundError for an unknown one."""
+        return self._segments.open(name)
+
+    @cached_property
+    def _segments(self) -> "Segments":
+        from unify.segment_verbs import Segments
+
+        return Segments(self.store)
 
     def export(
         self,
@@ -399,6 +421,7 @@ class Instance:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+        self.__dict__.pop("_segments", None)  # it holds the generation that its last question was about
 
     def __repr__(self) -> str:
         published = self.store.published()

@@ -14,8 +14,8 @@ from unify.engines.duckdb import DuckDBEngine
 from unify.spec import Project
 from unify.store import Store
 
-Segments = Callable[[DuckDBEngine, Model], Prepare]
-"""What makes the members of segments available on an engine."""
+Segments = Callable[[DuckDBEngine, Model, int], Prepare]
+"""What makes the members of segments available on an engine; the number is that of its generation."""
 _models: "WeakKeyDictionary[DuckDBEngine, Model]" = WeakKeyDictionary()
 """Models by engine: a generation never changes, and reading the columns of 20 tables takes 20 ms."""
 
@@ -66,7 +66,7 @@ def _answer(
     segments: Segments | None,
 ) -> ODataAnswer:
     model = model_on(engine)
-    prepare = segments(engine, model) if segments else None
+    prepare = segments(engine, model, number) if segments else None
     return answer(text, engine, model, clock=clock, page_size=page_size, generation=number, root=root, prepare=prepare)
 
 

@@ -57,9 +57,9 @@ class Before:
     ) -> None:
         """`now`: what became of customers since `parent`, the generation this one is built on; None: it is kept."""
         self._store, self._generation, self._now, self._usable = store, generation, now, usable
-        self._parents = {n: step.parent for n, step in store.identity_steps().items()}
+        self.parents = {n: step.parent for n, step in store.identity_steps().items()}
         if now is not None:
-            self._parents[generation] = parent
+            self.parents[generation] = parent
         self._changes: dict[int, Changes] = {}
         self._found: dict[str, Last | None] = {}
 
@@ -68,7 +68,7 @@ class Before:
         """Of each segment the latest row with members, on this generation or one it comes from."""
         found: dict[str, Membership] = {}
         for row in self._store.membership_history():
-            common, _ = way(self._parents, row.generation, self._generation)
+            common, _ = way(self.parents, row.generation, self._generation)
             if row.file is not None and common == row.generation and self._usable(row):
                 found[row.segment] = row
         return found
@@ -87,7 +87,7 @@ class Before:
 
     def heirs(self, members: BitMap, generation: int) -> Heirs:
         """The heirs of an earlier generation's customers in this one."""
-        _, steps = way(self._parents, generation, self._generation)
+        _, steps = way(self.parents, generation, self._generation)
         return follow(members, [self._step(n) for n in steps])
 
     def _step(self, generation: int) -> Changes:

@@ -1,15 +1,19 @@
 """Definitions as membership sees them: where they come from, whether they are in force, and their text."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Literal
 
+from pydantic import BaseModel
+
 from segments.lowering import expanded
 from unify.core.errors import NotFoundError, QueryError, SpecError, did_you_mean
 from unify.spec import Project
+from unify.spec.criteria import InSegment
 from unify.spec.segment import Segment
 
 Source = Literal["project", "catalog"]
@@ -70,6 +74,7 @@ def check_in_force(declared: Mapping[str, Declared], name: str, clock: datetime,
 
 def with_parts(declared: Mapping[str, Declared]) -> dict[str, Declared]:
     """The same with the segments that waterfalls make. SpecError when one of their names is taken."""
+    declared = {name: d for name, d in declared.items() if d.part_of is None}
     everything = expanded({name: d.segment for name, d in declared.items()})
     owners = {part: d for d in declared.values() for part in d.segment.waterfall}
     found: dict[str, Declared] = {}
@@ -99,3 +104,33 @@ def all_declared(project: Project, catalog: Mapping[str, Declared]) -> tuple[dic
         except SpecError as error:
             warnings.append(f"segment {name} is left out: {error.message}")
     return found, warnings
+
+
+_MEMBER_OF = re.compile(r"IsMemberOfSegment\(\s*(?:'((?:[^']|'')*)'|([A-Za-z_]\w*))\s*\)", re.IGNORECASE)
+
+
+def names_in(segment: Segment) -> set[str]:
+    """The segments that a definition names, read off its text: also of a draft that means nothing yet."""
+    found = {*segment.suppress, *segment.waterfall.values()}
+    waiting: list[object] = [segment]
+    while waiting:
+        match waiting.pop():
+            case InSegment(segment=name):
+                found.add(name)
+            case BaseModel() as noun:
+                waiting += [getattr(noun, field) for field in type(noun).model_fields]
+            case tuple() | list() as many:
+                waiting += many
+            case dict() as mapping:
+                waiting += mapping.values()
+            case str() as text:
+                found |= {(quoted or bare).replace("''", "'") for quoted, bare in _MEMBER_OF.findall(text)}
+            case _:
+                pass
+    return found
+
+
+def naming(declared: Mapping[str, Declared], name: str) -> list[str]:
+    """The segments that name this one, or a part of its waterfall; sorted."""
+    mine = {name, *(part for part, d in declared.items() if d.part_of == name)}
+    return sorted(n for n, d in declared.items() if n not in mine and names_in(d.segment) & mine)

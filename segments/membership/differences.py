@@ -21,7 +21,7 @@ from typing import Literal
 import numpy as np
 from pyroaring import BitMap
 
-from segments.membership.identity import Heirs, Kinds, Ordinals
+from segments.membership.identity import SAME, Heirs, Kinds, Ordinals
 
 Reason = Literal["criteria", "merged", "gone", "unknown"]
 
@@ -56,9 +56,9 @@ def difference(before: BitMap, after: BitMap, heirs: Heirs, unknown: BitMap | No
     lost = (unknown or BitMap()) & before
     stayed = BitMap(heirs.origin[_in(heirs.heir, after)]) | (heirs.kept & after)
     left = before - stayed - lost
-    itself = BitMap(heirs.origin[heirs.origin == heirs.heir]) | heirs.kept
+    itself = BitMap(heirs.origin[heirs.kind == SAME]) | heirs.kept
     has_heir = BitMap(heirs.origin) | heirs.kept
-    carried = (heirs.origin != heirs.heir) & _in(heirs.heir, after)
+    carried = (heirs.kind != SAME) & _in(heirs.heir, after)
     return Difference(
         before=len(before),
         after=len(after),

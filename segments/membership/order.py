@@ -55,12 +55,3 @@ def circle_error(circle: tuple[str, ...], where: str = "") -> QueryError:
     """What to say of a circle."""
     way = " → ".join([*circle, circle[0]])
     return QueryError(f"segments need each other in a circle: {way}", where=where, hint="take one of them out")
-
-
-def dependents_of(needs: Needs, name: str) -> list[str]:
-    """The segments that name this one, sorted.
-
-    >>> dependents_of({"a": ["b"], "c": ["b"], "b": []}, "b")
-    ['a', 'c']
-    """
-    return sorted(other for other, named in needs.items() if name in named and other != name)

@@ -126,7 +126,8 @@ class Stage:
 
     def _told(self, declared: Declared, one: Evaluated) -> Found:
         text = hash_of(declared.text(self.model.timezone))
-        facts: dict[str, Any] = {"clock": self.clock.isoformat(), "version": declared.version}
+        moment = self.clock.isoformat()
+        facts: dict[str, Any] = {"at": moment, "clock": moment, "version": declared.version}
         facts["seconds"] = round(one.seconds, 4)
         if one.members is not None:
             facts |= {"as_of": self.run, "definition": text, "rules": [list(rule) for rule in one.rules]}
@@ -140,4 +141,4 @@ class Stage:
         return Found(declared, "failed", last.carried, facts, error)
 
     def _carried(self, declared: Declared, last: Last) -> Found:
-        return Found(declared, "carried", last.carried, {**last.facts, "seconds": 0.0})
+        return Found(declared, "carried", last.carried, {**last.facts, "at": self.clock.isoformat(), "seconds": 0.0})

@@ -1,6 +1,6 @@
 """Bitmaps as tables, for the parts of a question that only SQL can answer."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import count
 
@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from pyroaring import BitMap
 
-from segments.model import ORDINAL, Model
+from segments.model import ORDINAL
 from unify.core.engine import Engine
 from unify.core.steps import Query, Step
 
@@ -43,12 +43,3 @@ def loaded(engine: Engine, members: BitMap) -> Iterator[str]:
         yield name
     finally:
         release(engine, [name])
-
-
-def segment_tables(engine: Engine, model: Model, members: Mapping[str, BitMap]) -> Model:
-    """The model with these segments in it, so that `IsMemberOfSegment` and `MemberOf` can be asked by SQL.
-
-    The tables stay as long as the engine does, also on a sealed one: temporary tables touch no file.
-    """
-    tables = {name: load(engine, bitmap) for name, bitmap in members.items()}
-    return model.with_segments({**model.catalog.segments, **tables})

@@ -267,7 +267,7 @@ class RunReport(Report):
 
     def __repr__(self) -> str:
         customers = f", {self.clusters.customers:,} customers" if self.clusters else ""
-        rows = sum(e.rows_in for e in self.entities)
-        return (
-            f"<RunReport run {self.run} → generation {self.generation}: {rows:,} rows{customers}, {self.seconds:.1f} s>"
-        )
+        said = f"{sum(e.rows_in for e in self.entities):,} rows{customers}"
+        if self.run != self.generation:
+            said = "1 segment" if len(self.segments) == 1 else f"{len(self.segments):,} segments"
+        return f"<RunReport run {self.run} → generation {self.generation}: {said}, {self.seconds:.1f} s>"

@@ -232,6 +232,15 @@ class Store:
         """The content of a file that a row names; StoreError when it is missing or damaged."""
         return read_file(self._layout, name)
 
+    def segment_state(self) -> tuple[int, ...]:
+        """Another one whenever a publication, members or definitions of segments were added."""
+        row = self._catalog.rows(
+            "SELECT (SELECT coalesce(max(sequence), 0) FROM publications) AS published,"
+            " (SELECT coalesce(max(run), 0) FROM memberships) AS run,"
+            " (SELECT coalesce(max(rowid), 0) FROM definitions WHERE kind = 'segment') AS defined"
+        )[0]
+        return tuple(row)
+
     def identity_steps(self) -> dict[int, IdentityStep]:
         """Generation → how its customers came from those of the generation it was built on."""
         found = self._catalog.rows("SELECT run, parent, file FROM identity_changes")
