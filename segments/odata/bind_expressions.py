@@ -251,7 +251,7 @@ class Binder:
     def names(self, table: str) -> list[str]:
         """What may stand behind a row of a table: attributes, measures of customers, relations."""
         catalog = self.model.catalog
-        found = [*catalog.tables[table].attributes, *self.model.relations(table)]
+        found = [n for n in catalog.tables[table].attributes if n[:1] != "~"] + self.model.relations(table)
         if table == catalog.customers and MEASURES in catalog.tables:
             found += catalog.tables[MEASURES].attributes
         return found

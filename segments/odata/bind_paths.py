@@ -95,6 +95,8 @@ def _follow(
     binder: "Binder", start: Walk, segments: list[ast.Segment], sight: Sight, exact: bool, first: ast.Segment
 ) -> Value:
     walk = replace(start, table=sight.tables[start.row])
+    if (grouped := _grouped(binder, walk, segments, sight, first.at)) is not None:
+        return grouped
     for i, segment in enumerate(segments):
         rest = segments[i + 1 :]
         match segment:
@@ -136,6 +138,18 @@ def _follow(
         _many(walk, at)
     found = p.Exists(walk.path, p.TRUE, sight.up(walk.row)) if walk.path else p.TRUE
     return Value(found, None, at, nullable=False, row=True)
+
+
+def _grouped(binder: "Binder", walk: Walk, segments: list[ast.Segment], sight: Sight, at: int) -> Value | None:
+    """`Product/Name` where $apply has grouped by it: one column of that name."""
+    names = [s.text for s in segments if isinstance(s, ast.Name)]
+    whole = "/".join(names)
+    if len(names) < 2 or len(names) < len(segments):
+        return None
+    if walk.row == 0 and whole in binder.computed:
+        return binder.computed_value(ast.Name(whole, at), sight)
+    found = binder.model.catalog.tables[walk.table].attributes.get(whole)
+    return Value(p.Field(whole, (), sight.up(walk.row)), found.type, at) if found else None
 
 
 def _relation(binder: "Binder", table: str, name: str) -> tuple[str, ...] | None:
