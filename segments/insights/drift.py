@@ -10,12 +10,13 @@ them; the rule last, because it is the one thing that somebody decided. A custom
 changed whether they are in, so what one step did and another undid does not count, and the sums are exact.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
 from pyroaring import BitMap
 
+from segments.membership.identity import Changes, follow
 from unify.core.errors import QueryError
 from unify.core.insight_reports import Cause, Drift, Moved
 
@@ -35,7 +36,7 @@ class Identity:
     merged: Mapping[int, int]
     split: Mapping[int, int]
 
-    def carry(self, members: BitMap) -> BitMap:
+    def __call__(self, members: BitMap) -> BitMap:
         """The members after merges and splits: who received a member's records is in, who was merged away is not."""
         gone = BitMap(o for o in self.merged if o in members)
         received = BitMap(self._end(o) for o in gone)
@@ -55,6 +56,20 @@ class Identity:
 
 
 SAME = Identity({}, {})
+Carry = Callable[[BitMap], BitMap]
+
+
+def heirs(steps: Sequence[Changes]) -> Carry:
+    """By the changes of customers in the generations between, oldest first (segments/membership/identity.py).
+
+    Customers whose records were all deleted have no heir; they stay here, because that is a change of data.
+    """
+
+    def carry(members: BitMap) -> BitMap:
+        found = follow(members, steps)
+        return found.all | (members - found.kept - BitMap(found.origin))
+
+    return carry
 
 
 @dataclass(frozen=True)
@@ -72,7 +87,7 @@ def drift(
     *,
     old_rule_old_data_new_clock: Members | None = None,
     old_rule_new_data_new_clock: Members | None = None,
-    identity: Identity = SAME,
+    identity: Carry = SAME,
     name: str = "segment",
 ) -> Drifted:
     """Who entered and left, split by cause. Pure: sets of ordinals, or functions that find them, are handed over.
@@ -80,15 +95,15 @@ def drift(
     before, after                   members as the two runs found them
     old_rule_old_data_new_clock     None: time alone changes nothing, as where no rule says `now`
     old_rule_new_data_new_clock     None: the rule did not change
-    identity                        of the new data against the old
+    identity                        members of the old data → the same customers in the new; `heirs`, or an Identity
 
     A segment that only one of the runs had: hand over an empty set for the other, and `old_rule…` as empty sets.
     """
-    if before == after and not identity.merged and not identity.split:
+    if before == after:
         return _drifted(before, after, dict.fromkeys(CAUSES, BitMap()), dict.fromkeys(CAUSES, BitMap()), name)
     timed = before if old_rule_old_data_new_clock is None else _found(old_rule_old_data_new_clock)
     renewed = after if old_rule_new_data_new_clock is None else _found(old_rule_new_data_new_clock)
-    states = [before, timed, identity.carry(timed), renewed, after]
+    states = [before, timed, identity(timed), renewed, after]
     entered, left = after - before, before - after
     entered_by, left_by = dict[Cause, BitMap](), dict[Cause, BitMap]()
     for cause, earlier, later in reversed(list(zip(CAUSES, states, states[1:], strict=False))):
