@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from ingest.profile import EntityProfile
     from segments.customer_card import CustomerCard, Moment
+    from segments.measures.preview import MeasurePreview
     from segments.odata.answer_result import ODataAnswer
     from segments.relationships import Hop
     from segments.relationships import Path as RelationshipPath
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from unify.conflation.export import Exported, Format
     from unify.core.explanations import Explanation
     from unify.doctor import DoctorReport
+    from unify.measures import Given, MeasureHandle
     from unify.segment_handle import SegmentHandle
     from unify.segment_verbs import Segments
 
@@ -299,6 +301,22 @@ class Instance:
         from segments.relationships import RelationshipGraph
 
         return RelationshipGraph(self.project()).paths(start, end)
+
+    def measures(self) -> "list[MeasureHandle]":
+        """Every measure of the project, in order."""
+        return [self.measure(name) for name in self.project().measures]
+
+    def measure(self, name: str) -> "MeasureHandle":
+        """One measure: its values, definition, SQL and history; QueryError for an unknown one."""
+        from unify.measures import MeasureHandle
+
+        return MeasureHandle(self, name, self.project())
+
+    def preview_measure(self, measure: "Given", **options: Any) -> "MeasurePreview":
+        """What a measure would be on the published generation. Options: name, limit, clock. SpecError."""
+        from unify.measures import preview_of
+
+        return preview_of(self, measure, **options)
 
     def _explainer(self) -> "Explainer":
         from unify.batch import lists_of

@@ -16,6 +16,7 @@ from unify.core.names import quote
 NUMBERS_ONLY = ("sum", "avg", "median")
 BY_TIME = ("first", "last")
 PICKS = ("argmin", "argmax")
+IN_DAYS = "make it a number: `totalseconds(…) div 86400` gives days"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def type_of(function: str, kind: Type, where: str) -> Type:
     if function in ("count", "count_distinct"):
         return INTEGER
     if function in NUMBERS_ONLY and not kind.is_number:
-        hint = "take first, last, min, max or count_distinct of it, or an expression that gives a number"
+        hint = IN_DAYS if kind.kind == "duration" else "take an expression that gives a number"
         raise QueryError(f"{function} of {kind.name} is not possible", where=where, hint=hint)
     if function in ("avg", "median"):
         return DOUBLE
@@ -54,8 +55,7 @@ def type_of(function: str, kind: Type, where: str) -> Type:
 def refuse_duration(kind: Type, where: str) -> None:
     """QueryError for a duration: no column of a table can hold one in a way that every reader knows."""
     if kind.kind == "duration":
-        hint = "make it a number: `totalseconds(…) div 86400` gives days"
-        raise QueryError("a measure cannot be a duration", where=where, hint=hint)
+        raise QueryError("a measure cannot be a duration", where=where, hint=IN_DAYS)
 
 
 def sql_of(a: Aggregate) -> str:

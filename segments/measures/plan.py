@@ -14,7 +14,7 @@ from datetime import datetime
 
 from segments.measures.grounds import Grounds
 from segments.measures.known import Known, Made, without_measures
-from segments.measures.names import HIDDEN, SCRATCH, ingredient
+from segments.measures.names import SCRATCH, ingredient
 from segments.measures.order import dependencies, rounds
 from segments.measures.own_tables import own_table_steps, single_value_steps
 from segments.measures.passes import Pass, Result, params_of, result_of_value
@@ -166,7 +166,7 @@ class _Planner:
         for name in names:
             with self._problems_of(name):
                 trees[name] = self._value(name)
-        if self.problems or not trees:
+        if not trees:
             return {}
         compiler = Compiler(self.known.model().catalog, CUSTOMER, self.clock)
         columns = [f"{compiler.value(tree)} AS {quote(name)}" for name, (tree, _) in trees.items()]
@@ -188,7 +188,7 @@ class _Planner:
 
     def _join(self, parts: Mapping[str, list[Result]], singles: list[str]) -> None:
         """All that is known of every customer, with new columns and with single values that others need."""
-        if self.problems or not (parts or singles):
+        if not (parts or singles):
             return
         before, table = self.known.table, self._scratch("so_far")
         columns = ["c.ordinal", *(f"s.{quote(n)}" for n in self.known.columns)]
@@ -245,8 +245,3 @@ class _Planner:
     def _is_single_value_for_others(self, name: str) -> bool:
         wanted = name in self.known.made and self.measures[name].scalar
         return wanted and any(name in needs for needs in self.needs.values())
-
-
-def hidden(column: str) -> bool:
-    """Whether a column is an ingredient."""
-    return HIDDEN in column

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 
 from segments.activities import UNIFIED
 from segments.measures.names import SCRATCH
-from segments.model import ORDINAL, Model
+from segments.model import ORDINAL, Model, reverse_name
 from segments.predicates.fields import INTEGER, Attribute, Relation, Table
-from segments.relationships import CUSTOMER, RelationshipGraph
+from segments.relationships import CUSTOMER, RelationshipGraph, names_of
 from unify.core.errors import QueryError, SpecError
-from unify.core.names import quote
+from unify.core.names import quote, table_of
 from unify.core.steps import Query, Step
 
 OF_CUSTOMER = "~ordinal"
@@ -90,12 +90,24 @@ def _steps(model: Model, table: str, path: tuple[str, ...], where: str) -> tuple
         return (model.catalog.relations[CUSTOMER, table],)
     if (CUSTOMER, table) in model.shortcuts:
         return model.catalog.path(CUSTOMER, model.shortcuts[CUSTOMER, table])
+    if (way := _activity_way(model, table)) is not None:
+        return model.catalog.path(CUSTOMER, way)
     try:
         RelationshipGraph(model.project).path_to_customer(model.entities.get(table, table))
     except SpecError as error:
         hint = "name the relations from Customer on as `path`" if "ways lead" in error.message else error.hint
         raise QueryError(error.message, where=where, hint=hint) from None
     raise QueryError(f"no way leads from Customer to {_said(model, table)}", where=where, hint="name one as `path`")
+
+
+def _activity_way(model: Model, table: str) -> tuple[str, ...] | None:
+    """The path that the activity over an entity names, seen from Customer."""
+    for activity in model.project.activities.values():
+        if activity.path and table_of(activity.entity) == table:
+            way = RelationshipGraph(model.project).path_to_customer(activity.entity, activity.path)
+            back = [reverse_name(model.project, name) for name in reversed(names_of(way))]
+            return (table_of(way[-1].from_entity), *back)
+    return None
 
 
 def _reached(plain: Rows, steps: tuple[Relation, ...], number: int, *, oldest: bool) -> Rows:

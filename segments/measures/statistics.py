@@ -1,6 +1,6 @@
 """What a run says about its measures."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
 from math import isfinite
@@ -14,20 +14,21 @@ from unify.core.names import quote
 from unify.core.reports import MeasureReport
 from unify.core.steps import Query
 
+NOWHERE: Mapping[str, str] = {}
 TOLD = ("integer", "decimal", "double", "date", "datetime")
 """Kinds whose smallest and largest value are no secret of a customer's."""
 
 
-def statistics(engine: Engine, made: Iterable[Made]) -> list[MeasureReport]:
-    """One report per column, in order; every table is read once."""
+def statistics(engine: Engine, made: Iterable[Made], at: Mapping[str, str] = NOWHERE) -> list[MeasureReport]:
+    """One report per column, in order; every table is read once. `at`: tables that are kept under another name."""
     by_table: dict[str, list[tuple[Made, str, Type]]] = {}
     for one in made:
         for column, kind in one.columns.items():
             by_table.setdefault(one.table, []).append((one, column, kind))
-    return [report for table, columns in by_table.items() for report in _of_table(engine, table, columns)]
+    return [r for table, columns in by_table.items() for r in _of_table(engine, table, columns, at.get(table, table))]
 
 
-def _of_table(engine: Engine, table: str, columns: list[tuple[Made, str, Type]]) -> list[MeasureReport]:
+def _of_table(engine: Engine, table: str, columns: list[tuple[Made, str, Type]], read: str) -> list[MeasureReport]:
     cells = ["count(*) AS rows"]
     for n, (_, column, kind) in enumerate(columns):
         name = quote(column)
@@ -36,7 +37,7 @@ def _of_table(engine: Engine, table: str, columns: list[tuple[Made, str, Type]])
             cells.append(f"min({name}) AS low{n}, max({name}) AS high{n}")
         if kind.is_number:
             cells.append(f"{sql_of(Aggregate('avg', name, kind))} AS mean{n}")
-    row = engine.fetch(Query(f"SELECT {', '.join(cells)} FROM {quote(table)}")).to_pylist()[0]
+    row = engine.fetch(Query(f"SELECT {', '.join(cells)} FROM {quote(read)}")).to_pylist()[0]
     return [
         MeasureReport(
             measure=one.name,
