@@ -76,7 +76,7 @@ class Moment:
 
 
 class Fence:
-    """One fenced process: one run, or checks one after the other. Use it in a `with`: on leaving it is dead, whatever happened."""
+    """One fenced process: one run, or checks one after the other. It is dead when the `with` is left, however."""
 
     def __init__(self, tables: Tables, moment: Moment, limits: Limits, **request: Any) -> None:
         self.limits = limits

@@ -17,6 +17,8 @@ from unify.core.steps import Query
 
 DEFAULT = Limits()
 SHOWN_IDS = 5
+MORE = 1000
+"""Rows beyond the ids there are that an answer may have before it is cut: so many that are none are counted."""
 BYTES_PER_ID = 128
 """Of a segment's answer. An id has 32 digits and an offset; what is longer on average is none."""
 
@@ -24,13 +26,13 @@ BYTES_PER_ID = 128
 def run_sql(checked: CheckedSql, engine: Engine, moment: Moment, *, limits: Limits | None = None) -> pa.Table:
     """The answer of checked SQL over the generation that an engine is on; `moment` is what `now()` is.
 
-    segment: one column `CustomerId`, distinct. measure: `CustomerId` first, then its values, a row per active customer
-    at most. scalar: one row. Ids are those of active customers, retired ones resolved. Raises ManualSqlError when it
-    costs more than the limits, fails, or names somebody who is no customer.
+    segment: `CustomerId` and `ordinal`, distinct. measure: `CustomerId`, its values, `ordinal`; a row per customer at
+    most. Both in the order of ordinals, with the ids of active customers, retired ones resolved. scalar: one row.
+    Raises ManualSqlError when it costs more than the limits, fails, or names somebody who is no customer.
     """
     limits = limits or Limits()
     ids = int(scalar(engine, Query("SELECT count(*) FROM customer_ids")))
-    rows = 2 if checked.shape == "scalar" else ids + 1
+    rows = 2 if checked.shape == "scalar" else ids + MORE
     most = min(limits.answer_bytes, ids * BYTES_PER_ID + MiB) if checked.shape == "segment" else limits.answer_bytes
     tables = contents(engine, {table: list(columns) for table, columns in checked.reads.items()})
     request = {
@@ -95,14 +97,17 @@ def _identified(answer: pa.Table, checked: CheckedSql, engine: Engine) -> pa.Tab
     if place.null_count:
         unknown = sorted(set(given.filter(pc.is_null(place)).to_pylist()[: 20 * SHOWN_IDS]))[:SHOWN_IDS]
         shown = ", ".join(repr(u if len(u) <= 40 else f"{u[:37]}...") for u in unknown)
-        said = f"{place.null_count:,} of {len(given):,} are no customers, e.g. {shown}"
+        cut = "at least " if len(given) >= len(known) + MORE else ""
+        said = f"{cut}{place.null_count:,} of {cut}{len(given):,} are no customers, e.g. {shown}"
         raise _wrong(said, "select CustomerId; keys of records become ids by a join with `members`")
     ids = pc.take(pc.cast(known.column("id"), pa.string()), place)
     ordinals = pc.take(known.column("ordinal"), place)
     found = answer.set_column(0, CUSTOMER_ID, ids).append_column("ordinal", ordinals)
     if checked.shape == "measure":
         _check_once(found)
-    return found
+    else:
+        found = found.group_by(found.column_names).aggregate([])  # an id and a retired one that became it
+    return found.sort_by("ordinal")
 
 
 def _check_once(found: pa.Table) -> None:
