@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from unify.cli import build, look, manage, odata, relate
+from unify.cli import build, look, manage, measure, odata, relate, segment
 from unify.cli.options import BUILD, LOOK, MANAGE
 from unify.cli.parsing import InitCommand
 
@@ -40,6 +40,7 @@ app.command("validate", rich_help_panel=BUILD)(build.validate)
 app.command("run", rich_help_panel=BUILD)(build.run)
 app.command("ingest", rich_help_panel=BUILD)(build.ingest)
 app.command("conflate", rich_help_panel=BUILD)(build.conflate)
+app.command("refresh", rich_help_panel=BUILD)(build.refresh)
 app.command("status", rich_help_panel=LOOK)(look.status)
 app.command("report", rich_help_panel=LOOK)(look.report)
 app.command("explain", rich_help_panel=LOOK)(look.explain)
@@ -51,6 +52,8 @@ app.command("profile", rich_help_panel=LOOK)(look.profile)
 app.command("labels", rich_help_panel=LOOK)(look.labels)
 app.command("customer", rich_help_panel=LOOK)(relate.customer)
 app.command("timeline", rich_help_panel=LOOK)(relate.timeline)
+app.add_typer(segment.segment, name="segment", rich_help_panel=LOOK)
+app.add_typer(measure.measure, name="measure", rich_help_panel=LOOK)
 app.add_typer(relate.relationship, name="relationship", rich_help_panel=LOOK)
 app.command("runs", rich_help_panel=MANAGE)(manage.runs)
 app.command("generations", rich_help_panel=MANAGE)(manage.generations)

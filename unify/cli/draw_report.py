@@ -38,6 +38,8 @@ def _sections(report: "RunReport") -> Iterator[RenderableType]:
         yield _titled("Customers", Group(*_customers(report)))
     if report.ignored:
         yield _titled("Values that were no evidence", Group(*_ignored(report)))
+    if report.segments:
+        yield _titled("Segments", _segments(report))
     if report.warnings:
         yield _titled("Warnings", Group(*(_line("! " + w, "yellow") for w in report.warnings)))
 
@@ -104,6 +106,15 @@ def _customers(report: "RunReport") -> Iterator[RenderableType]:
         since = f"since generation {changes.previous}" if changes.previous is not None else "in this first run"
         counts = f"{changes.created:,} created, {changes.merged:,} merged, {changes.split:,} split, "
         yield Text(f"{since}: {counts}{changes.retired:,} retired, {changes.unchanged:,} unchanged")
+
+
+def _segments(report: "RunReport") -> Table:
+    numbers = [(heading, True) for heading in ("members", "entered", "left", "as of run")]
+    table = _table(("segment", False), ("state", False), *numbers)
+    for one in report.segments:
+        counts = ("" if n is None else f"{n:,}" for n in (one.members, one.entered, one.left, one.as_of))
+        table.add_row(printable(one.segment), one.state, *counts)
+    return table
 
 
 def _ignored(report: "RunReport") -> Iterator[RenderableType]:

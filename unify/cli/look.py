@@ -4,7 +4,7 @@ import csv
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from unify.cli import draw, draw_report
 from unify.cli.options import AnInstance, AsJson
 from unify.cli.output import PAGE, jsonable, show
 from unify.cli.where import opened
+
+if TYPE_CHECKING:
+    from unify.answers import Answer
 
 ROWS_SHOWN = 50
 """Rows of a drawn answer; a screen or two."""
@@ -136,7 +139,11 @@ def query(
     """
     with opened(instance) as acme:
         answer = acme.sql(sql)
-    kind = AnswerFormat.json if as_json else answer_format
+    print_answer(answer, AnswerFormat.json if as_json else answer_format, limit)
+
+
+def print_answer(answer: "Answer", kind: AnswerFormat, limit: int | None) -> None:
+    """Rows on stdout; `limit` None: a screen or two of a table, else all."""
     names = draw.unique(answer.columns)
     if kind is AnswerFormat.table:
         shown = ROWS_SHOWN if limit is None else limit
