@@ -16,6 +16,7 @@ from typing import Any
 
 from segments.model import Model
 from segments.odata import ast_options as o
+from segments.odata.answer_apply import applied, count_applied, read_applied
 from segments.odata.answer_expand import expand, hidden_columns, reference
 from segments.odata.answer_formats import CSV, Format, format_of, refuse_csv
 from segments.odata.answer_ground import EXPANDED_PAGE, Ground
@@ -30,7 +31,7 @@ from segments.odata.answer_level import (
 )
 from segments.odata.answer_path import Place, place_of
 from segments.odata.answer_result import ODataAnswer, text_answer
-from segments.odata.answer_rows import Page, count_rows, read_page
+from segments.odata.answer_rows import count_rows, read_page
 from segments.odata.ast import System
 from segments.odata.ast_options import Request
 from segments.odata.dialect import CUSTOMER_INSIGHTS, Dialect
@@ -139,14 +140,23 @@ class _Answering:
         if place.property:
             return self._property(place)
         if place.tail == "$count":
+            if self._applies:
+                query = applied(self.ground, place, self.request.options, count=True)
+                return text_answer(count_applied(self.ground, query))
             check_options(self.request.options, OF_COUNT, "/$count")
             return text_answer(count_rows(self.ground, self._level(place), place.narrowed))
         if place.single:
             return self._entity(place)
+        if self._applies:
+            return self._applied(place)
         return self._collection(place)
 
     def _level(self, place: Place) -> Level:
         return read_level(self.ground, place.set, self.request.options, predicate=self.request.predicate())
+
+    @property
+    def _applies(self) -> bool:
+        return self.request.option(o.Apply) is not None
 
     @property
     def _format(self) -> Format:
@@ -226,7 +236,8 @@ class _Answering:
         page = read_page(
             self.ground, level, place.narrowed, hidden=hidden, limit=limit, offset=level.skip, position=self.position
         )
-        count = self._count(level, place)
+        before = self.position.offset if self.position else level.skip
+        count = self._counted(lambda: count_rows(self.ground, level, place.narrowed)) if level.count else None
         if references:
             page.rows = [{"@odata.id": self.root + reference(place.set, k)} for k in page.hidden[place.set.key]]
         else:
@@ -237,31 +248,57 @@ class _Answering:
             f"{self.root}$metadata#{target}",
             page.table,
             count=count,
-            next_link=self._next(level, page, limit, left, count),
+            next_link=self._next(page.more, page.after, before, limit, left, count),
             format=format_,
             columns=tuple(column.name for column in level.columns),
             expanded=_expanded(level),
         )
 
-    def _count(self, level: Level, place: Place) -> int | None:
-        if not level.count:
-            return None
-        if self.position and self.position.count is not None:
-            return self.position.count
-        return count_rows(self.ground, level, place.narrowed)
+    def _applied(self, place: Place) -> ODataAnswer:
+        if place.tail:
+            raise QueryError(f"what $apply leaves has no {place.tail}", where="path", hint="cut it off")
+        options, format_ = self.request.options, self._format
+        query = applied(self.ground, place, options)
+        top, skip = self.request.option(o.Top), self.request.option(o.Skip)
+        left = self.position.left if self.position else top.count if top else None
+        before = self.position.offset if self.position else skip.count if skip else 0
+        limit = self.ground.size if left is None else min(self.ground.size, left)
+        page = read_applied(self.ground, query, options, limit=limit, offset=before)
+        counted = self.request.option(o.CountOption)
+        count = self._counted(lambda: count_applied(self.ground, query)) if counted and counted.wanted else None
+        return ODataAnswer(
+            page.rows,
+            f"{self.root}$metadata#{place.set.table}({','.join(page.columns)})",
+            page.table,
+            count=count,
+            next_link=self._next(page.more, None, before, limit, left, count),
+            format=format_,
+            columns=page.columns,
+        )
 
-    def _next(self, level: Level, page: Page, limit: int, left: int | None, count: int | None) -> str | None:
+    def _counted(self, count: Callable[[], int]) -> int:
+        return self.position.count if self.position and self.position.count is not None else count()
+
+    def _next(
+        self,
+        more: bool,
+        after: tuple[str | None, ...] | None,
+        before: int,
+        limit: int,
+        left: int | None,
+        count: int | None,
+    ) -> str | None:
+        """The next link. `after`: the last row's sort values; without them, rows are counted from `before` on."""
         remaining = None if left is None else left - limit
-        if not page.more or remaining == 0:
+        if not more or remaining == 0:
             return None
-        before = self.position.offset if self.position else level.skip
         position = Position(
             generation=self.ground.generation,
             clock=self.ground.clock.isoformat(),
             question=question_of(self.request),
             size=self.ground.size,
-            after=page.after,
-            offset=0 if page.after is not None else before + limit,
+            after=after,
+            offset=0 if after is not None else before + limit,
             left=remaining,
             count=count,
         )

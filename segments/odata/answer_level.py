@@ -28,7 +28,7 @@ NAMES = {
     o.Skip: "$skip", o.CountOption: "$count", o.Select: "$select", o.Expand: "$expand", o.Compute: "$compute",
     o.Apply: "$apply", o.Index: "$index", o.Levels: "$levels",
 }  # fmt: skip
-UNSUPPORTED = frozenset(("$index", "$deltatoken", "$schemaversion", "$id", "$apply"))
+UNSUPPORTED = frozenset(("$index", "$deltatoken", "$schemaversion", "$id"))
 MOST_LEVELS = 10
 """Of $levels: every level may multiply the rows."""
 

@@ -105,7 +105,7 @@ class ODataAnswer:
         return csv_text(names, (self._cells(row) for row in self.rows()), header=header)
 
     def _cells(self, row: dict[str, Any]) -> list[Any]:
-        cells = [row[name] for name in self.columns]
+        cells = [_at(row, name) for name in self.columns]
         for name, (_, inner) in self.expanded.items():
             found = row[name] or {}
             cells += [found.get(c) for c in inner]
@@ -153,6 +153,16 @@ class ODataAnswer:
         said = f"{len(rows):,} row{'s' * (len(rows) != 1)}"
         of = f" of {self.count:,}" if self.count is not None else ", more behind the next link" * bool(self.next_link)
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{said}{of}</p>"
+
+
+def _at(row: dict[str, Any], name: str) -> Any:
+    """A column; `Customer/City`, which $apply may leave, is City of the object Customer."""
+    if name in row:
+        return row[name]
+    here: Any = row
+    for step in name.split("/"):
+        here = here[step]
+    return here
 
 
 def _shown(value: Any) -> str:

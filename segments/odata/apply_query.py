@@ -95,7 +95,7 @@ def apply_of_text(
 def _start(model: Model, table: str, where: p.Expr | None) -> Stage:
     here = model.catalog.table(table)
     columns = {name: a.type for name, a in here.attributes.items() if a.type}
-    tie = here.id or model.keys.get(table)
+    tie = here.id if here.id in here.attributes else model.keys.get(table)  # else hidden from clients
     if tie is None:
         raise QueryError(f"{table} has no key, so its rows have no order", hint=KEYLESS)
     return Stage(table, columns, (tie,), rows=True, where=() if where is None else (where,))
