@@ -78,7 +78,7 @@ def _part(binder: "Binder", name: str, arg: Value, at: int) -> Value:
         return arg
     if isinstance(arg.source, ast.Literal) and arg.source.kind == "dateTimeOffset":
         shown, _ = wall_clock(arg.source)
-        arg = of_tree(p.Literal(DATETIME, shown), arg.at)
+        return called(PARTS[name], (of_tree(p.Literal(DATETIME, shown), arg.at),), at, name)
     return called(PARTS[name], (local(arg, binder.zone),), at, name)
 
 
