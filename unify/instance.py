@@ -47,9 +47,11 @@ if TYPE_CHECKING:
     from unify.conflation.explain import Explainer
     from unify.conflation.export import Exported, Format
     from unify.core.explanations import Explanation
+    from unify.core.insight_reports import Overlap, OverlapByValue
     from unify.doctor import DoctorReport
     from unify.measures import Given, MeasureHandle
     from unify.segment_handle import SegmentHandle
+    from unify.segment_insights import Insights
     from unify.segment_verbs import Segments
 
 register_pages()
@@ -332,6 +334,17 @@ class Instance:
     def segment(self, name: str) -> "SegmentHandle":
         """One segment, opened: members, history, `customer in …`; NotFoundError for an unknown one."""
         return self._segments.open(name)
+
+    def overlap(self, names: Sequence[str] | None = None, *, by: str | None = None) -> "Overlap | OverlapByValue":
+        """How segments share customers; None: all that have members. `by`: per value of an attribute."""
+        return self.insights.overlap(names, by=by)
+
+    @property
+    def insights(self) -> "Insights":
+        """Overlap, suggested segments, values of a field; of one segment: `acme.segment(name).differ()`, `.drift()`."""
+        from unify.segment_insights import Insights
+
+        return Insights(self._segments)
 
     @cached_property
     def _segments(self) -> "Segments":

@@ -34,7 +34,9 @@ from unify.segment_stage import Before
 from unify.store import Membership
 
 if TYPE_CHECKING:
+    from unify.core.insight_reports import Differences
     from unify.core.segment_explanations import SegmentExplanation
+    from unify.segment_insights import DriftedSegment, SimilarCustomers
 
 
 class SegmentHandle:
@@ -172,12 +174,35 @@ class SegmentHandle:
 
         run_b   default: the run in force; run_a: default the last one before that which looked at it
         """
+        earlier, later = self.moments(run_a, run_b)
+        return between(self._reading, self.name, earlier, later)
+
+    def drift(self, run_a: int | None = None, run_b: int | None = None) -> "DriftedSegment":
+        """Who entered and left, split into data, rule, identity and clock; runs as `diff` takes them."""
+        from unify.segment_insights import drift
+
+        return drift(self._reading, self, run_a, run_b)
+
+    def differ(self, other: str | None = None, *, attributes: Sequence[str] | None = None) -> "Differences":
+        """What tells its members from everybody else, or from the members of another segment."""
+        from unify.segment_insights import differ
+
+        return differ(self._reading, self.name, other, attributes)
+
+    def similar(self, **options: Any) -> "SimilarCustomers":
+        """Customers like its members. Options: attributes, share, lowest, include_members, audience (a segment)."""
+        from unify.segment_insights import similar
+
+        return similar(self._reading, self.name, **options)
+
+    def moments(self, run_a: int | None = None, run_b: int | None = None) -> "tuple[SegmentMoment, SegmentMoment]":
+        """The members at two runs, with the defaults of `diff`."""
         later = self.at(run_b if run_b is not None else self._latest())
         earlier = self.at(run_a if run_a is not None else self._before(later))
         if earlier.run > later.run:
-            hint = f"write diff({later.run}, {earlier.run})"
+            hint = f"write {later.run} first, then {earlier.run}"
             raise QueryError(f"run {earlier.run} comes after run {later.run}", hint=hint)
-        return between(self._reading, self.name, earlier, later)
+        return earlier, later
 
     def _latest(self) -> int:
         if self.run is None:
@@ -270,6 +295,11 @@ def between(reading: Reading, name: str, earlier: SegmentMoment, later: SegmentM
             }
         ),
     )
+
+
+def heirs_between(reading: Reading, members: BitMap, start: int, end: int) -> Heirs:
+    """The heirs of an earlier generation's customers in a later one; QueryError when they have no common history."""
+    return _heirs(reading, members, start, end)[0]
 
 
 def _heirs(reading: Reading, members: BitMap, start: int, end: int) -> tuple[Heirs, BitMap]:

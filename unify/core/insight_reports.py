@@ -206,6 +206,8 @@ class Drift(Told):
     left: int
     stayed: int
     causes: list[Moved]
+    notes: list[str] = []
+    """What could not be told apart, and why."""
 
     def lines(self) -> Iterator[str]:
         """Plain text."""
@@ -213,6 +215,7 @@ class Drift(Told):
         yield f"{self.segment}: {self.before:,} before, {change}, {self.after:,} after"
         for moved in self.causes:
             yield f"  {moved.cause}: {moved.entered:,} entered, {moved.left:,} left"
+        yield from (f"• {note}" for note in self.notes)
 
 
 # ── suggestions ──────────────────────────────────────────────────────────────────────────────────────────────────────
