@@ -11,19 +11,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from pydantic import ValidationError
 
 from segments.measures.preview import MeasurePreview, plan_of_one, preview, sql_of_plan
 from segments.measures.templates import expanded
 from segments.model import CUSTOMER_ID, MEASURES, model_of, own_table
 from unify.answers import Answer
-from unify.core.errors import QueryError, SpecError, did_you_mean
+from unify.core.documents import measure_of
+from unify.core.errors import QueryError, did_you_mean
 from unify.core.names import quote
 from unify.core.reports import MeasureReport, RunReport
 from unify.core.steps import Query
 from unify.engines.duckdb import DuckDBEngine
 from unify.spec import Measure, Project
-from unify.spec.measure import short_measure
 from unify.store import Generation, Store
 
 if TYPE_CHECKING:
@@ -198,19 +197,8 @@ def preview_of(
     clock   what `now()` means; the present unless it is given
     """
     project = instance.project()
-    measure = given if isinstance(given, Measure) else read_measure(given, name)
+    measure = measure_of(name, given)
     generation, pin = instance.store.pin_published()
     with pin, DuckDBEngine.reading(generation.path) as engine:
         model = model_of(engine, project)
         return preview(engine, project, model, name, measure, clock=clock or datetime.now(UTC), limit=limit)
-
-
-def read_measure(given: Mapping[str, Any] | str, name: str) -> Measure:
-    """A measure from a dict or an expression. SpecError."""
-    try:
-        return Measure.model_validate(short_measure(dict(given) if isinstance(given, Mapping) else given))
-    except ValidationError as error:
-        lines = [
-            f"{'.'.join(map(str, e['loc'])) or name}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()
-        ]
-        raise SpecError("\n".join(lines), where=f"measures.{name}", hint="docs/measures.md") from None

@@ -19,11 +19,11 @@ from segments.measures.order import dependencies, rounds
 from segments.measures.own_tables import own_table_steps, single_value_steps
 from segments.measures.passes import Pass, Result, params_of, result_of_value
 from segments.measures.templates import expanded
-from segments.measures.trees import Ground, renamed
+from segments.measures.trees import Ground, at_hand
 from segments.model import CUSTOMER_ID, MEASURES, ORDINAL, Model
 from segments.predicates import tree as p
 from segments.predicates.compile import Compiler
-from segments.predicates.fields import Type
+from segments.predicates.fields import Catalog, Table, Type
 from segments.relationships import CUSTOMER
 from unify.core.errors import SpecError, UnifyError
 from unify.core.names import quote
@@ -168,14 +168,30 @@ class _Planner:
                 trees[name] = self._value(name)
         if not trees:
             return {}
-        compiler = Compiler(self.known.model().catalog, CUSTOMER, self.clock)
+        catalog, view = self._customers()
+        compiler = Compiler(catalog, view, self.clock)
         columns = [f"{compiler.value(tree)} AS {quote(name)}" for name, (tree, _) in trees.items()]
         ordinal = compiler.column(ORDINAL)
         sql = f"SELECT {', '.join([f'{ordinal} AS ordinal', *columns])}\nFROM {compiler.source}"
         part = self._scratch("part")
-        why = f"made of other measures: {', '.join(trees)}"
+        why = f"made of what is known: {', '.join(trees)}"
         self.steps.append(Step(part, Query(sql, compiler.params), why, tuple(sorted(compiler.reads))))
         return {part: [Result(name, kind) for name, (_, kind) in trees.items()]}
+
+    def _customers(self) -> tuple[Catalog, str]:
+        """Customers side by side with what is known of them, so that one scan reads both: a catalog, and the view."""
+        catalog, before = self.known.model().catalog, self.known.table
+        if not before:
+            return catalog, CUSTOMER
+        view = self._scratch("customers")
+        columns = ", ".join(f"s.{quote(n)}" for n in self.known.columns)
+        sql = f"SELECT c.*, {columns} FROM {quote(CUSTOMER)} AS c JOIN {quote(before)} AS s ON s.ordinal = c.ordinal"
+        why = "customers with what is known of them"
+        self.steps.append(Step(view, Query(sql), why, (CUSTOMER, before), view=True))
+        attributes = {**catalog.tables[before].attributes, **catalog.tables[CUSTOMER].attributes}
+        relations = {(view, n): replace(r, from_table=view) for (t, n), r in catalog.relations.items() if t == CUSTOMER}
+        tables = {**catalog.tables, view: Table(view, attributes)}
+        return replace(catalog, tables=tables, relations={**catalog.relations, **relations}), view
 
     def _value(self, name: str) -> tuple[p.Expr, Type]:
         measure, place = self.measures[name], f"measures.{name}"
@@ -184,7 +200,7 @@ class _Planner:
             if spec.function == "value":
                 ground.variables[column] = result_of_value(spec, ground, f"{place}.calculate.{column}")[0]
         tree, kind = result_of_value(measure, ground, place)
-        return renamed(tree, (MEASURES,), {c: ingredient(name, c) for c in measure.calculate}), kind
+        return at_hand(tree, MEASURES, {c: ingredient(name, c) for c in measure.calculate}), kind
 
     def _join(self, parts: Mapping[str, list[Result]], singles: list[str]) -> None:
         """All that is known of every customer, with new columns and with single values that others need."""

@@ -80,6 +80,12 @@ TEMPLATES = {
 }
 
 
+def fields_of(row: Row) -> list[str]:
+    """Fields of an activity that a template reads, beside its timestamp."""
+    said = repr(row.body)
+    return [field for field in (AMOUNT, EARNED, REDEEMED) if f"{{{field}}}" in said]
+
+
 def expanded(project: Project, measures: Mapping[str, Measure]) -> dict[str, Measure]:
     """Active measures, templates replaced by what they stand for. SpecError for one that no activity suits."""
     return {n: expand(project, n, m) if m.template else m for n, m in measures.items() if m.active}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 
@@ -93,11 +93,13 @@ class Ground:
             raise
 
 
-def renamed(expr: p.Expr, path: tuple[str, ...], names: Mapping[str, str]) -> p.Expr:
-    """The tree with attributes at the end of a path called otherwise."""
-    if isinstance(expr, p.Field) and expr.path == path:
-        return replace(expr, name=names.get(expr.name, expr.name))
-    return p.rebuild(expr, lambda part: renamed(part, path, names))
+def at_hand(expr: p.Expr, relation: str, names: Mapping[str, str], depth: int = 0) -> p.Expr:
+    """The tree with attributes behind a relation of the outermost row as columns of that row itself, some of them
+    called otherwise."""
+    if isinstance(expr, p.Field) and expr.path == (relation,) and expr.up == depth:
+        return p.Field(names.get(expr.name, expr.name), (), depth)
+    inner = depth + isinstance(expr, p.Exists | p.Aggregate)
+    return p.rebuild(expr, lambda part: at_hand(part, relation, names, inner))
 
 
 def paths(expr: p.Expr) -> set[str]:

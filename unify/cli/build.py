@@ -1,4 +1,4 @@
-"""Commands that take a project file: init, validate, run, ingest, conflate."""
+"""Commands that take a project file: init, validate, run, ingest, conflate, refresh."""
 
 from pathlib import Path
 from typing import Annotated
@@ -114,6 +114,26 @@ def conflate(
     _build("conflate", project, instance, wait, memory_limit, threads, quiet=quiet, as_json=as_json)
 
 
+def refresh(
+    project: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="PROJECT.yaml",
+            help="A project file with other measures and segments; otherwise the last one.",
+            show_default=False,
+        ),
+    ] = None,
+    instance: Target = None,
+    wait: Wait = None,
+    memory_limit: MemoryLimit = None,
+    threads: Threads = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Work out measures and segments anew, over the customers that are there."""
+    _build("refresh", project, instance, wait, memory_limit, threads, quiet=quiet, as_json=as_json)
+
+
 def _build(
     verb: str,
     project: Path | None,
@@ -132,7 +152,8 @@ def _build(
     else:
         from unify.core.documents import read_project
 
-        acme = unify.open(target_of(read_project(project), project, instance), create=verb != "conflate")
+        new = verb not in ("conflate", "refresh")
+        acme = unify.open(target_of(read_project(project), project, instance), create=new)
     with acme, progress_of(quiet=quiet or as_json) as progress:
         report = getattr(acme, verb)(
             project, wait=wait, progress=progress, memory_limit=memory_limit, threads=threads

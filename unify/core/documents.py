@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from unify.core.errors import SpecError, did_you_mean
-from unify.spec import Project
+from unify.spec import Measure, Project
 from unify.spec.segment import Segment
 
 Lines = dict[tuple[str | int, ...], int]
@@ -89,6 +89,20 @@ def read_segment(name: str, path: Path) -> Segment:
     parse = _parse_json if path.suffix == ".json" else _parse_yaml
     data, lines = parse(read_text(path), str(path))
     return segment_of(name, data, {("segments", name, *place): n for place, n in lines.items()}, where=str(path))
+
+
+def measure_of(name: str, data: Any, *, where: str = "measure") -> Measure:
+    """One measure from what a notebook says: a dict, or an expression over other measures; SpecError likewise."""
+    if isinstance(data, Measure):
+        return data
+    given = dict(data) if isinstance(data, Mapping) else data
+    return project_of({**_SOMETHING, "measures": {name: given}}, where=where).measures[name]
+
+
+def measure_of_text(name: str, text: str) -> Measure:
+    """The same from YAML or JSON text: `{sum: Total, of: web.Orders}`, or an expression."""
+    data, _ = _parse_yaml(text, name)
+    return measure_of(name, data, where=name)
 
 
 def project_schema() -> dict[str, Any]:
