@@ -23,6 +23,7 @@ from ingest.lists import load_lists
 from ingest.load import load
 from ingest.report import LoadReport
 from segments.activities import ActivitiesMade, make_activities
+from segments.measures.checks import check_measures
 from segments.measures.run import MeasuresMade, make_measures
 from segments.membership.identity import Changes, changes_of
 from segments.model import MEASURES, model_of, own_table
@@ -189,6 +190,7 @@ class _Run:
         else:
             self._carry_sources(engine, before)
         check_relations(self.job.project, {n: engine.columns(table_of(n)) for n in self.job.project.entities})
+        check_measures(self.job.project)
         if self.job.lists:
             load_lists(engine, self.job.project, self.job.base)
             load_customer_lists(engine, self.job.project, self.job.base)

@@ -21,6 +21,9 @@ from ingest.load import load
 from ingest.sniff import sniff
 from ingest.types import parse_type
 from segments.activities import make_activities
+from segments.measures.checks import measure_problems
+from segments.measures.run import make_measures
+from segments.model import model_of
 from segments.relation_checks import relation_problems, relation_warnings
 from unify.batch import lists_of
 from unify.conflation.checks import Schemas, plan_problems
@@ -107,6 +110,7 @@ class _Validation:
     def report(self, where: str) -> ValidationReport:
         for name in self.project.entities:
             self._entity(name)
+        self.problems += [str(p) for p in measure_problems(self.project)]
         lists_load = self._attempt(lambda: load_lists(self.engine, self.project, self.base))
         rules: list[RuleSentence] = []
         if len(self.schemas) == len(self.project.entities):
@@ -188,6 +192,8 @@ class _Validation:
             rules.extend(RuleSentence(kind=r.kind, left=r.left, right=r.right, name=r.name, sentence=r.sentence)
                          for r in found.rules)  # fmt: skip
             make_activities(self.engine, self.project)
+            model = model_of(self.engine, self.project)
+            make_measures(self.engine, self.project, model, clock=datetime.now(UTC))
 
         self._attempt(go)
         return rules

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from time import perf_counter
 
+from segments.measures.checks import check_measures
 from segments.measures.plan import measure_plan
 from segments.measures.statistics import statistics
 from segments.model import Model
@@ -31,6 +32,7 @@ def make_measures(
     """
     if not project.measures:
         return MeasuresMade()
+    check_measures(project)
     started = perf_counter()
     plan = measure_plan(project, model, clock=clock)
     for step in plan.steps:
