@@ -45,10 +45,10 @@ if TYPE_CHECKING:
     from segments.relationships import Hop
     from segments.relationships import Path as RelationshipPath
     from unify.conflation.explain import Explainer
-    from unify.conflation.export import Exported, Format
     from unify.core.explanations import Explanation
     from unify.core.insight_reports import Overlap, OverlapByValue
     from unify.doctor import DoctorReport
+    from unify.engines.export import Exported, Format
     from unify.measures import Given, MeasureHandle
     from unify.segment_handle import SegmentHandle
     from unify.segment_insights import Insights
@@ -366,7 +366,7 @@ class Instance:
         `neutralise`: cells that a spreadsheet would run as a formula get an apostrophe (CSV only).
         Raises QueryError for an unknown table, SpecError for an unknown format, StoreError when the file exists.
         """
-        from unify.conflation.export import export
+        from unify.engines.export import export
 
         known = self.tables()
         chosen: str | Query = what

@@ -19,10 +19,10 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unify.conflation.export import FORMULA_STARTS, export
 from unify.core.errors import QueryError, SpecError, StoreError
 from unify.core.steps import Query
 from unify.engines.duckdb import DuckDBEngine
+from unify.engines.export import FORMULA_STARTS, export
 
 ROWS = [
     (1, "Müller, Özil", 'she said "hi"', -5.25, dt.date(2020, 2, 29), True, Decimal("-3.10")),

@@ -75,7 +75,7 @@ def export(
     """
     connection = source.connection if isinstance(source, DuckDBEngine) else source
     target = Path(path)
-    kind, compression = _how(target, format)
+    kind, compression = format_of(target, format)
     select, params = _select(connection, what)
     shaped = _shaped(connection, select, params, kind, neutralise)
     options = _COPY[kind] + (f", COMPRESSION {compression}" if compression else "")
@@ -87,8 +87,8 @@ def export(
     return Exported(target, kind, rows, size)
 
 
-def _how(path: Path, wanted: str | None) -> tuple[Format, str]:
-    """Format and compression, from the option and the file's name."""
+def format_of(path: Path, wanted: str | None) -> tuple[Format, str]:
+    """Format and compression, from the option and the file's name. SpecError when neither says it."""
     suffixes = [s.lower() for s in path.suffixes]
     compression = _COMPRESSIONS.get(suffixes[-1], "") if suffixes else ""
     last = (suffixes[:-1] if compression else suffixes)[-1:]
