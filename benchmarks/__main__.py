@@ -3,6 +3,8 @@
 contoso    the publisher's sample files, clean and dirty: precision, recall, f1, seconds
 pipeline   generated customers, whole run and stages: seconds, peak_mib, rows, links, customers, f1
 oasis      the published test cases of OData: positive_passed, positive_total, negative_accepted, left_out
+segments   fifty segments over generated customers: refresh_s, preview_s, overlap_50x50_ms, membership_us, open_s,
+           peak_mib
 generate   only write the generated customers, and say where
 """
 
@@ -48,6 +50,10 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("oasis", parents=[common], help="the published test cases of OData")
     command.add_argument("--data", type=Path, default=oasis.DATA, help="folder with the two odata-*-testcases.yaml")
     command.set_defaults(measure=_oasis)
+    command = commands.add_parser("segments", parents=[common], help="fifty segments over generated customers")
+    command.add_argument("--customers", type=int, default=100_000, help="how many (default 100000)")
+    command.add_argument("--seed", type=int, default=7, help="another seed, other customers (default 7)")
+    command.set_defaults(measure=_segments)
     return parser
 
 
@@ -66,6 +72,12 @@ def _pipeline(options: argparse.Namespace) -> dict[str, Any]:
 def _generate(options: argparse.Namespace) -> dict[str, Any]:
     made = generate.customers(options.records, seed=options.seed)
     return {"folder": str(made.folder), "records": made.records, "people": made.people, "true_pairs": made.true_pairs}
+
+
+def _segments(options: argparse.Namespace) -> dict[str, Any]:
+    from benchmarks import segments
+
+    return segments.measure(options.customers, options.seed)
 
 
 def _oasis(options: argparse.Namespace) -> dict[str, Any]:
