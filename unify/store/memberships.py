@@ -202,7 +202,9 @@ WHERE m.file IS NOT NULL AND m.run < (SELECT run FROM cut)
   AND (m.generation NOT IN wanted OR EXISTS (
         SELECT 1 FROM memberships AS later
         WHERE later.generation = m.generation AND later.segment = m.segment
-          AND later.run > m.run AND later.run < (SELECT run FROM cut)))"""
+          AND later.run > m.run AND later.run <= coalesce(
+              (SELECT min(w.run) FROM memberships AS w
+               WHERE w.generation = m.generation AND w.run >= (SELECT run FROM cut)), later.run)))"""
 """Files stay for the last `keep` runs: their own, and those of older runs on the same generation that are still in
 force there. The newest of every generation that can be rolled back to stay as well."""
 
