@@ -30,6 +30,10 @@ def default_memory_limit() -> str:
 GENERATION = "generation"
 """Name of the attached generation of a reading engine."""
 
+LATE_ROWS = 10_001
+"""ORDER BY … LIMIT up to so many rows finds the rows first and reads their other columns after: a page of 100 of 1 M
+customers with 40 columns takes half the time. DuckDB's own default is 50."""
+
 
 def _short(sql: str) -> str:
     return sql if len(sql) <= 80 else f"{sql[:77]}..."
@@ -84,6 +88,7 @@ class DuckDBEngine:
         engine = cls()
         engine.attach(path, GENERATION)
         engine.connection.execute(f"USE {GENERATION}")
+        engine.connection.execute(f"SET late_materialization_max_rows = {LATE_ROWS}")
         if sealed:
             engine.connection.execute("SET enable_external_access = false")
             engine.connection.execute("SET lock_configuration = true")
