@@ -37,7 +37,7 @@ def dates() -> list[Function]:
             _D,
             literals=(1,),
         ),
-        Function("date_of", ("datetime",), DATE, "CAST({0} AS DATE)", lambda _, a: a.date(), "the day of {0}", _D),
+        Function("date_of", ("datetime",), DATE, "CAST({0} AS DATE)", lambda _, a: a.date(), "the date of {0}", _D),
         Function(
             "time_of", ("datetime",), TIME, "CAST({0} AS TIME)", lambda _, a: a.time(), "the time of day of {0}", _D
         ),
@@ -150,7 +150,7 @@ def dates() -> list[Function]:
                 INTEGER,
                 "isodow({0})",
                 lambda _, a: a.isoweekday(),
-                "the day of the week of {0}, Monday being 1",
+                "the day of the week of {0}, from Monday on",
                 _D,
             ),
             Function(
