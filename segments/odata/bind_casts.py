@@ -176,7 +176,8 @@ def case(binder: "Binder", node: ast.Case, sight: "Sight") -> Value:
     last = len(values) if always is None else always
     found = null(node.at) if always is None else values[always]
     for condition, value in zip(reversed(conditions[:last]), reversed(values[:last]), strict=True):
-        found = called("iif", (condition, value, found), node.at, "case")
+        if value.type or found.type:  # else it is null either way
+            found = called("iif", (condition, value, found), node.at, "case")
     if found.type is None:
         return null(node.at)
     nullable = always is None or any(v.nullable for v in values)

@@ -278,6 +278,9 @@ def path(node, seen, world):
 def follow(start, segments, seen, world):
     """One row after another; a path to many rows ends in what is asked of them."""
     table, rows, many = start[0], [start[1]], False
+    whole = "/".join(s.text for s in segments if isinstance(s, ast.Name))
+    if len(segments) > 1 and whole in start[1]:
+        return start[1][whole]  # $apply has grouped by that path
     for segment in segments:
         match segment:
             case ast.Name(text=name) if (table, name) in world.links:
@@ -285,7 +288,7 @@ def follow(start, segments, seen, world):
                 rows, many = [r for row in rows for r in related(row)], many or several
             case ast.Name(text=name):
                 assert not many
-                return rows[0][name] if rows else None
+                return None if not rows else rows[0][name] if table in world.tables else rows[0].get(name)
             case ast.Filtered(predicate=predicate):
                 rows = kept(predicate, table, rows, seen, world)
             case ast.Count(options=options):

@@ -227,6 +227,8 @@ class Questions:
             kind, ["min", "max"]
         )
         taken = self.value(kind, inner, min(depth - 2, 1))
+        if "null" in taken:  # an aggregate of nothing but null is refused
+            taken = self.attribute(kind, inner)
         if "/$count" in taken:  # `Orders/$count with sum` reads as $count, which takes no method
             taken = f"({taken} add 0)"
         return f"{path}/aggregate({taken} with {r.choice(methods)})"
