@@ -12,6 +12,7 @@ newest.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +37,7 @@ from unify.store import Membership
 if TYPE_CHECKING:
     from unify.core.insight_reports import Differences
     from unify.core.segment_explanations import SegmentExplanation
+    from unify.engines.export import Exported
     from unify.segment_insights import DriftedSegment, SimilarCustomers
 
 
@@ -125,6 +127,19 @@ class SegmentHandle:
         opened = self._reading.opened
         with loaded(opened.engine, self._bitmap) as table:
             return Answer(opened.engine.fetch(members_query(opened.model, table, attributes, limit)))
+
+    def export(self, path: Path | str, **options: Any) -> "Exported":
+        """Write the members to a CSV, Parquet, JSON or JSON lines file, with attributes and related rows.
+
+        Options: attributes, projected (default: what the definition says), format, neutralise, overwrite; see
+        segments/member_export.py.
+        """
+        from segments.member_export import export_members, projected_by
+
+        opened = self._reading.opened
+        options = {"projected": projected_by(self.declared.segment, opened.model)} | options
+        with DuckDBEngine.reading(opened.generation.path, sealed=False) as engine:  # a sealed one writes no files
+            return export_members(engine, opened.model, self._bitmap, path, **options)
 
     def explain(self, customer: str, *, rows: int = 3) -> "SegmentExplanation":
         """Why a customer is in it, or why not, leaf by leaf, and the nearest change."""

@@ -14,7 +14,7 @@ from unify.cli.progress import progress_of
 from unify.cli.where import opened
 
 if TYPE_CHECKING:
-    from unify.spec.segment import Segment
+    from unify.spec.segment import Projected, Segment
 
 segment = typer.Typer(help="Sets of customers: definitions, members, history.", no_args_is_help=True)
 
@@ -265,6 +265,63 @@ def members(
         found = acme.segment(name)
         answer = found.members(attributes or ()) if run is None else found.at(run).members()
     print_answer(answer, AnswerFormat.json if as_json else answer_format, limit)
+
+
+@segment.command("export")
+def export(
+    name: AName,
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="The file; its ending says the format.", show_default=False)
+    ],
+    attribute: Attributes = None,
+    project: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--project",
+            "-p",
+            metavar="PATH.COLUMN",
+            show_default=False,
+            help="A column of related rows, as lists, e.g. UnifiedActivity.Title; otherwise what the definition says.",
+        ),
+    ] = None,
+    file_format: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            "-f",
+            metavar="FORMAT",
+            help="csv, parquet, json or jsonl; otherwise by the ending.",
+            show_default=False,
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+    no_neutralise: Annotated[
+        bool, typer.Option("--no-neutralise", help="Leave cells that a spreadsheet would run as a formula as they are.")
+    ] = False,
+    instance: AnInstance = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the members to a file: CSV, Parquet, JSON or JSON lines."""
+    options: dict[str, Any] = {} if project is None else {"projected": _projected(project)}
+    with opened(instance) as acme:
+        done = acme.segment(name).export(
+            path, attributes=attribute, format=file_format, neutralise=not no_neutralise, overwrite=overwrite, **options
+        )
+    document = {"path": str(done.path), "format": done.format, "rows": done.rows, "bytes": done.bytes}
+    show(document, lambda: f"{done.path}: {done.rows:,} rows, {done.bytes:,} bytes", as_json=as_json)
+
+
+def _projected(columns: list[str]) -> "list[Projected]":
+    """`UnifiedActivity.Title` and the like: relations, then the column; those of one path together."""
+    from unify.spec.segment import Projected
+
+    by_path: dict[tuple[str, ...], list[str]] = {}
+    for text in columns:
+        *path, column = text.split(".")
+        if not all((*path, column)):
+            raise typer.BadParameter(f"{text!r} is no column of related rows", param_hint="--project")
+        by_path.setdefault(tuple(path), []).append(column)
+    return [Projected(path=path, attributes=tuple(names)) for path, names in by_path.items()]
 
 
 @segment.command("count")
