@@ -148,7 +148,7 @@ def test_sentences():
         )
     )
     assert sentence(tree) == (
-        '(Spend is at least 100 and (City is one of "Bern", "Ulm")) or (not in segment "staff") '
+        '(Spend is at least 100 and City is one of "Bern", "Ulm") or not in segment "staff" '
         "or (has Orders for which Amount is greater than the row’s own Spend)"
     )  # fmt: skip
 
