@@ -1,5 +1,8 @@
 """What a notebook shows for a report or an explanation: a compact piece of HTML with its own styles."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from unify.core.explanations import Explanation
 from unify.core.reports import RunReport
 from unify.pages import sections
@@ -8,6 +11,8 @@ from unify.pages.flow import flow_picture
 from unify.pages.html import Child, Markup, tag
 from unify.pages.merges import explanation_html
 from unify.pages.report_page import stylesheet
+
+T = TypeVar("T")
 
 
 def fragment(report: RunReport) -> str:
@@ -33,6 +38,11 @@ def fragment(report: RunReport) -> str:
 def explanation_fragment(explanation: Explanation) -> str:
     """A customer value by value, or two records condition by condition."""
     return _framed([explanation_html(explanation)])
+
+
+def segment_fragment(draw: Callable[[T], Markup]) -> Callable[[T], str]:
+    """What draws a report on segments, as a notebook shows it."""
+    return lambda report: _framed([draw(report)])
 
 
 def _folded(summary: str, body: Markup) -> Child:
