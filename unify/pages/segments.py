@@ -123,7 +123,7 @@ def overlap_html(overlap: Overlap) -> Markup:
         [" + ".join(x.segments), count(x.customers), bar(x.customers, largest), share(x.customers, overlap.customers)]
         for x in overlap.exclusive
     ]
-    more = f"and {counted(overlap.left_out, 'more')} with {counted(overlap.left_out_customers, 'customer')}"
+    more = f"and {count(overlap.left_out)} more with {counted(overlap.left_out_customers, 'customer')}"
     return tag(
         "article",
         tag("p", f"{counted(len(overlap.sizes), 'segment')}. {total}"),
@@ -143,9 +143,8 @@ def heat_map(overlap: Overlap) -> Markup:
     parts: list[Child] = []
     for i, name in enumerate(names):
         y = top + i * cell
-        parts.append(
-            label(left - 8, y + cell / 2 + 4, f"{i + 1}  {_short(name)}  {count(overlap.sizes[name])}", "on", "end")
-        )
+        said = f"{i + 1}  {_short(name)}  {count(overlap.sizes[name])}"
+        parts.append(label(left - 8, y + cell / 2 + 4, said, "on", "end"))
         parts.append(label(left + i * cell + cell / 2, top - 8, str(i + 1), anchor="middle"))
         for j, other in enumerate(names):
             both, size = overlap.matrix[i][j], overlap.sizes[name]
