@@ -39,6 +39,7 @@ class Sequences:
 
     def __init__(self, rng):
         self.rng, self.names = rng, 0
+        self.mixed = False  # behind rollup: of rows with different columns the order that rank needs is ours alone
 
     def alias(self):
         self.names += 1
@@ -64,7 +65,7 @@ class Sequences:
         if pick < 0.32 and (number := self.some(seen, *NUMBERS)):
             name = self.alias()
             return f"compute({number} add {r.choice(['1', '0.25'])} as {name})", {**columns, name: "decimal"}, rows
-        if pick < 0.5 and (by := self.some(seen, *NUMBERS)):
+        if pick < 0.5 and not self.mixed and (by := self.some(seen, *NUMBERS)):
             return self.rank(by), columns, rows
         if pick < 0.6:
             keys = r.sample(sorted(columns), len(columns))
@@ -119,7 +120,7 @@ class Sequences:
         spelt = ",".join(names)
         if len(names) > 1 and r.random() < 0.3:
             spelt = f"rollup({spelt})"
-            rows_after = False
+            rows_after, self.mixed = False, True
         else:
             rows_after = rows
         if depth <= 0 or r.random() < 0.3:
