@@ -106,7 +106,7 @@ def _tests(here: Here, field: p.Expr, kind: Type, said: c.AttributeCriterion) ->
 
 
 def _relatives(here: Here, said: c.AttributeCriterion, path: tuple[str, ...], field: p.Field, kind: Type) -> p.Expr:
-    """child_of and parent_of; the other tests go along, because they are asked of the same row."""
+    """child_of and parent_of. Over a path the other tests go along, because they are asked of the same row."""
     hierarchy = said.hierarchy
     assert hierarchy is not None
     spot = here.at("hierarchy")
@@ -118,7 +118,8 @@ def _relatives(here: Here, said: c.AttributeCriterion, path: tuple[str, ...], fi
     if said.child_of is not None and said.parent_of is not None:
         raise here.error("child_of and parent_of in one condition", "write two conditions")
     rest = said.model_copy(update={"child_of": None, "parent_of": None, "hierarchy": None})
-    at_row = here.rows(here.model.end(here.table, path)) if path and here.is_many(path) else here
+    many = here.is_many(path)
+    at_row = here.rows(here.model.end(here.table, path)) if many else here
     parts = tested(at_row, field, kind, rest)
     if said.within is not None:
         parts.append(in_window(at_row.at("within"), field, kind, said.within))
@@ -129,11 +130,16 @@ def _relatives(here: Here, said: c.AttributeCriterion, path: tuple[str, ...], fi
         root=str(said.child_of if said.child_of is not None else said.parent_of),
         above=said.child_of is None,
         field=field,
-        path=path if path and here.is_many(path) else (),
+        path=path if many else (),
         every=said.every,
-        rest=tuple(parts),
+        rest=tuple(parts) if many else (),
     )
-    return here.block(block, "relatives")
+    found = here.block(block, "relatives")
+    if many:
+        return found
+    # A set has no third value. The comparison is null for a missing key, else false: unknown, as every test of it is.
+    unknown = p.Compare("ne", field, field)
+    return p.And((p.Or((found, unknown)), *parts))
 
 
 def _rows(here: Here, said: c.Rows, path: tuple[str, ...]) -> p.Expr:
