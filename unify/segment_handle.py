@@ -96,10 +96,11 @@ class SegmentHandle:
 
     def __contains__(self, customer: object) -> bool:
         """Whether a CustomerId or record is of a member; False also for one that nobody has (see `is_member`)."""
+        members = self._bitmap
         if not isinstance(customer, str):
             return False
         try:
-            return self.ordinal_of(customer) in self._bitmap
+            return self.ordinal_of(customer) in members
         except NotFoundError:
             return False
 
