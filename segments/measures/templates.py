@@ -107,10 +107,9 @@ def expand(project: Project, name: str, measure: Measure) -> Measure:
         hint = did_you_mean(min(unknown), (AMOUNT, EARNED, REDEEMED))
         raise SpecError(f"no template has a field {min(unknown)}", where=f"{place}.fields", hint=hint)
     body = _filled(row.body, {**columns, "time": time}, place)
-    kept = measure.model_dump(include={"period", "title", "description", "tags"})
-    kept |= {k: getattr(measure, k) for k in ("default", "whole") if getattr(measure, k)}
-    whole = {"title": row.title, **{k: v for k, v in kept.items() if v}}
-    return Measure.model_validate({**body, "of": activity.entity, "kind": "attribute", **whole})
+    keys = ("period", "title", "description", "tags", "default", "whole")
+    kept = {k: getattr(measure, k) for k in keys if k in measure.model_fields_set}
+    return Measure.model_validate({**body, "of": activity.entity, "kind": "attribute", "title": row.title, **kept})
 
 
 def _activity(project: Project, measure: Measure, row: Row, place: str) -> Activity:
