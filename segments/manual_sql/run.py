@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyroaring import BitMap
@@ -13,7 +14,7 @@ from segments.manual_sql.handover import contents
 from segments.manual_sql.problems import ManualSqlError, SqlProblem, Text
 from segments.model import CUSTOMER_ID
 from unify.core.engine import Engine, scalar
-from unify.core.steps import Query
+from unify.core.steps import Query, Step
 
 DEFAULT = Limits()
 SHOWN_IDS = 5
@@ -52,7 +53,7 @@ def run_sql(checked: CheckedSql, engine: Engine, moment: Moment, *, limits: Limi
         if answer.num_rows != 1:
             raise _wrong(f"one row is wanted, there are {answer.num_rows or 'none'}", "aggregate: SELECT count(*) …")
         return answer.rename_columns(names)
-    return _identified(answer.rename_columns([CUSTOMER_ID, *names[1:]]), checked, engine)
+    return _identified(answer.rename_columns([CUSTOMER_ID, *names[1:]]), checked, engine, rows)
 
 
 def _table(data: bytes) -> pa.Table:
@@ -79,35 +80,50 @@ def _failure(error: dict[str, str], checked: CheckedSql, limits: Limits, most: i
 
 # ── who they are ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-_ACTIVE = """
-SELECT i."CustomerId" AS given, c."CustomerId" AS id, c.ordinal
-FROM customer_ids AS i
-JOIN "Customer" AS c ON c."CustomerId" = CASE WHEN i.retired_run IS NULL THEN i."CustomerId" ELSE i.successor END
-ORDER BY given
+ANSWER = "sql_answer"
+"""Scratch table of an answer's ids: `place` (row of the answer, from 0) and `given`."""
+_WHO = f"""
+SELECT a.place, a.given, c."CustomerId" AS id, c.ordinal
+FROM {ANSWER} AS a
+LEFT JOIN customer_ids AS i ON i."CustomerId" = a.given
+LEFT JOIN "Customer" AS c ON c."CustomerId" = CASE WHEN i.retired_run IS NULL THEN i."CustomerId" ELSE i.successor END
+ORDER BY c.ordinal, a.place
 """
 
 
-def _identified(answer: pa.Table, checked: CheckedSql, engine: Engine) -> pa.Table:
+def _identified(answer: pa.Table, checked: CheckedSql, engine: Engine, most: int) -> pa.Table:
     """The answer with active ids and, last, their `ordinal`; ManualSqlError naming ids that are no customers."""
-    given = pc.cast(answer.column(0), pa.string()).combine_chunks()
+    given = pc.cast(answer.column(0), pa.string())
     if given.null_count:
         raise _wrong(f"{given.null_count:,} rows have no CustomerId", "add WHERE CustomerId IS NOT NULL")
-    known = engine.fetch(Query(_ACTIVE))
-    place = pc.index_in(given, value_set=pc.cast(known.column("given"), pa.string()).combine_chunks())
-    if place.null_count:
-        unknown = sorted(set(given.filter(pc.is_null(place)).to_pylist()[: 20 * SHOWN_IDS]))[:SHOWN_IDS]
-        shown = ", ".join(repr(u if len(u) <= 40 else f"{u[:37]}...") for u in unknown)
-        cut = "at least " if len(given) >= len(known) + MORE else ""
-        said = f"{cut}{place.null_count:,} of {cut}{len(given):,} are no customers, e.g. {shown}"
-        raise _wrong(said, "select CustomerId; keys of records become ids by a join with `members`")
-    ids = pc.take(pc.cast(known.column("id"), pa.string()), place)
-    ordinals = pc.take(known.column("ordinal"), place)
-    found = answer.set_column(0, CUSTOMER_ID, ids).append_column("ordinal", ordinals)
-    if checked.shape == "measure":
-        _check_once(found)
-    else:
-        found = found.group_by(found.column_names).aggregate([])  # an id and a retired one that became it
-    return found.sort_by("ordinal")
+    who = _who(given, engine)
+    unknown = who.filter(pc.is_null(who.column("ordinal"))).column("given")
+    if len(unknown):
+        raise _strangers(unknown, len(given), cut=len(given) >= most)
+    if checked.shape == "segment":
+        found = pa.table({CUSTOMER_ID: who.column("id"), "ordinal": who.column("ordinal")})
+        return found.group_by(found.column_names, use_threads=False).aggregate([])  # retired ids may meet their heirs
+    found = answer.take(who.column("place")).set_column(0, CUSTOMER_ID, who.column("id"))
+    _check_once(found)
+    return found.append_column("ordinal", who.column("ordinal"))
+
+
+def _who(given: pa.ChunkedArray, engine: Engine) -> pa.Table:
+    """Per row of the answer, in the order of ordinals: the active id and its ordinal, null where there is none."""
+    engine.load(ANSWER, pa.table({"place": np.arange(len(given)), "given": given}))
+    try:
+        return engine.fetch(Query(_WHO))
+    finally:
+        nothing = Query("SELECT 0 AS n WHERE false")
+        engine.build(Step(f"{ANSWER}_released", nothing, "ids that nobody asks for any more", releases=(ANSWER,)))
+
+
+def _strangers(unknown: pa.ChunkedArray, rows: int, *, cut: bool) -> ManualSqlError:
+    shown = sorted(set(unknown.to_pylist()))[:SHOWN_IDS] if len(unknown) <= MORE else unknown[:SHOWN_IDS].to_pylist()
+    named = ", ".join(repr(u if len(u) <= 40 else f"{u[:37]}...") for u in shown)
+    least = "at least " if cut else ""
+    said = f"{least}{len(unknown):,} of {least}{rows:,} are no customers, e.g. {named}"
+    return _wrong(said, "select CustomerId; keys of records become ids by a join with `members`")
 
 
 def _check_once(found: pa.Table) -> None:
