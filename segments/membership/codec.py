@@ -1,6 +1,5 @@
 """Members as bytes: roaring bitmaps, the same bytes for the same members."""
 
-import numpy as np
 from pyroaring import BitMap
 
 from unify.core.errors import StoreError
@@ -12,7 +11,7 @@ def to_bytes(members: BitMap) -> bytes:
     How a bitmap was worked out can show in its containers: it is built anew from its sorted members, so that equal
     members are one file.
     """
-    fresh = BitMap(np.array(members.to_array(), dtype=np.uint32))
+    fresh = BitMap(members.to_array())
     fresh.run_optimize()
     return bytes(fresh.serialize())
 

@@ -131,6 +131,6 @@ def names_in(segment: Segment) -> set[str]:
 
 
 def naming(declared: Mapping[str, Declared], name: str) -> list[str]:
-    """The segments that name this one, or a part of its waterfall; sorted. Parts stand for the waterfall they are of."""
+    """The segments that name this one, or a part of its waterfall, sorted; a waterfall for its parts."""
     mine = {name, *(part for part, d in declared.items() if d.part_of == name)}
     return sorted({d.part_of or n for n, d in declared.items() if n not in mine and names_in(d.segment) & mine})

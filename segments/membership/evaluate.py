@@ -20,7 +20,7 @@ from segments.membership.order import circle_error, in_order, needs_of
 from segments.membership.tables import load, release
 from segments.model import ORDINAL, Model
 from segments.predicates import tree as p
-from segments.predicates.bitmaps import LEAVES_PER_QUERY, Truth, combine, leaves, materialise
+from segments.predicates.bitmaps import LEAVES_PER_QUERY, Truth, bitmap_of, combine, leaves, materialise
 from unify.core.engine import Engine
 from unify.core.errors import QueryError, UnifyError, did_you_mean
 from unify.core.names import quote
@@ -82,7 +82,7 @@ class Evaluation:
     def __post_init__(self) -> None:
         table = self.model.catalog.customers
         found = self.engine.fetch(Query(f"SELECT {quote(ORDINAL)} FROM {quote(table)}"))
-        self.everything = BitMap(found.column(0).to_numpy().astype("uint32"))
+        self.everything = bitmap_of(found.column(0).to_numpy().astype("uint32"))
         self.members: dict[str, BitMap] = dict(self.known or {})
 
     def of(

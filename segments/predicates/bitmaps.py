@@ -4,6 +4,7 @@ A Truth is two bitmaps: where the predicate is true and where it is null; everyw
 logic on them is exact, which one bitmap cannot be: Not of "unknown" would be true.
 """
 
+from array import array
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -100,7 +101,12 @@ def materialise(
     return found
 
 
+def bitmap_of(ids: "np.ndarray[tuple[int], np.dtype[np.uint32]]") -> BitMap:
+    """The ids as a bitmap. Through array.array, which pyroaring reads as memory: of numpy it takes item by item."""
+    return BitMap(array("I", ids.tobytes()))
+
+
 def _truth(ids: "np.ndarray[tuple[int], np.dtype[np.uint32]]", column: pa.ChunkedArray) -> Truth:
     true = pc.fill_null(column, False).to_numpy()
     null = pc.is_null(column).to_numpy() if column.null_count else None
-    return Truth(BitMap(ids[true]), BitMap() if null is None else BitMap(ids[null]))
+    return Truth(bitmap_of(ids[true]), BitMap() if null is None else bitmap_of(ids[null]))
