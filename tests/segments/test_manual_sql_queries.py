@@ -1,0 +1,56 @@
+"""Honest SQL works: each query gives behind the fence what DuckDB gives for the same text on the generation's file."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+import unify
+from segments.manual_sql import Moment, check_sql, run_sql
+from segments.manual_sql.check import Checker
+from segments.model import model_of
+from unify.instance import Instance
+
+HERE = Path(__file__).parent
+QUERIES = (HERE / "manual_sql_queries.sql").read_text(encoding="utf-8").split("\n;; ")
+TOGETHER = 12
+"""Queries in one fenced process, as scalar subqueries: a process each would take half a minute."""
+MOMENT = Moment(datetime(2024, 1, 1))  # noqa: DTZ001 - UTC
+
+
+@pytest.fixture(scope="module")
+def acme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    with unify.open(tmp_path_factory.mktemp("queries") / "instance", create=True) as instance:
+        instance.run(HERE.parents[1] / "sample_data" / "project.yaml")
+        yield instance
+
+
+def test_there_are_forty() -> None:
+    assert len(set(QUERIES)) >= 40
+
+
+def test_each_is_accepted(acme: Instance) -> None:
+    with Checker(acme.engine(), model_of(acme.engine(), acme.project())) as checker:
+        for query in QUERIES:
+            checked = checker.check(query)
+            assert [name.lower() for name, _ in checked.columns] == ["customerid"], query
+
+
+@pytest.mark.parametrize("start", range(0, len(QUERIES), TOGETHER))
+def test_each_gives_what_duckdb_gives(acme: Instance, start: int) -> None:
+    """The ids, sorted and joined, of a dozen queries at once; and by hand from the file, without any of our code."""
+    engine, model = acme.engine(), model_of(acme.engine(), acme.project())
+    some = [query.rstrip().rstrip(";") for query in QUERIES[start : start + TOGETHER]]
+    texts = [
+        f"(SELECT string_agg(x, ',' ORDER BY x) FROM (SELECT DISTINCT \"CustomerId\" AS x FROM (\n{q}\n))) AS q{i}"
+        for i, q in enumerate(some)
+    ]
+    found = run_sql(check_sql(f"SELECT {', '.join(texts)}", engine, model, shape="scalar"), engine, MOMENT).to_pylist()[
+        0
+    ]
+    for i, query in enumerate(some):
+        rows = engine.connection.execute(query).fetchall()
+        expected = ",".join(sorted({row[0] for row in rows}))
+        assert expected, f"nobody is in it, so it says nothing: {query}"
+        assert found[f"q{i}"] == expected, query
