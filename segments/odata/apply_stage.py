@@ -144,7 +144,11 @@ class Selecting:
 
     def sorted_by(self, order: Iterable[Sort]) -> str:
         """`a DESC NULLS LAST, b NULLS FIRST`, the ties behind: null is the smallest value, as OData has it."""
-        keys = [f"{self.value(e)} {'DESC NULLS LAST' if down else 'ASC NULLS FIRST'}" for e, down in order]
+        sorts = [(self.making.bound(self.stage, expr), down) for expr, down in order]
+        # DuckDB refuses to sort by what is the same for every row.
+        keys = [
+            f"{self.value(b)} {'DESC NULLS LAST' if down else 'ASC NULLS FIRST'}" for b, down in sorts if not b.constant
+        ]
         keys += [f"{self.value(self.stage.expr(n))} ASC NULLS FIRST" for n in self.stage.ties]
         return ", ".join(keys)
 

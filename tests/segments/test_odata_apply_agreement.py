@@ -39,6 +39,7 @@ class Sequences:
 
     def __init__(self, rng):
         self.rng, self.names = rng, 0
+        self.outer = set()  # names that enclosing groups have
         self.mixed = False  # behind rollup: of rows with different columns the order that rank needs is ours alone
 
     def alias(self):
@@ -116,6 +117,8 @@ class Sequences:
     def groupby(self, columns, seen, rows, depth):
         r = self.rng
         names = r.sample(sorted(seen), min(len(seen), r.choice([1, 1, 2, 3])))
+        if self.outer & set(names):  # a level of rollup that an outer group has too is there, or is not: nobody says
+            names = names[:1]
         keys = {n: seen[n] for n in names}
         spelt = ",".join(names)
         if len(names) > 1 and r.random() < 0.3:
@@ -125,7 +128,9 @@ class Sequences:
             rows_after = rows
         if depth <= 0 or r.random() < 0.3:
             return f"groupby(({spelt}))", keys, False
+        before, self.outer = self.outer, self.outer | set(names)
         then, inner, still = self.sequence(columns, rows, depth - 1, r.choice([1, 1, 2]))
+        self.outer = before
         return f"groupby(({spelt}),{then})", {**keys, **inner}, still and rows_after
 
 
