@@ -25,6 +25,7 @@ from segments.predicates.bind import bind
 from segments.predicates.fields import BOOLEAN, DATE, DATETIME, Type
 from segments.predicates.function_values import BUCKETS
 from segments.predicates.simplify import depends_on_clock
+from segments.spellings.criteria import spelled
 from unify.core.errors import UnifyError
 from unify.core.names import table_of
 from unify.spec import criteria as c
@@ -299,5 +300,6 @@ def _a_year_at_most(here: Here, text: str) -> None:
 LOWER: dict[type, Callable[[Here, Any], p.Expr]] = {
     c.AllOf: _all, c.AnyOf: _any, c.NotThis: _not, c.InSegment: _segment, c.AttributeCriterion: _attribute,
     c.RelatedCriterion: _related, c.AggregateCriterion: _aggregate, c.Top: _top, c.Split: _split,
-    c.PercentOf: _percent, c.Anniversary: _anniversary, c.Members: _members, **EVENTS,
+    c.PercentOf: _percent, c.Anniversary: _anniversary, c.Members: _members, c.Sentence: spelled, c.Predicate: spelled,
+    **EVENTS,
 }  # fmt: skip

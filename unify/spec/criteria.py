@@ -6,6 +6,7 @@
              ── attribute, related, sum, count, …      of rows; tests: criteria_values.py
              ── did, did_not, first, last, regularly, stopped, restarted, sequence      criteria_events.py
              ── top, split, percent, anniversary, members                               of customers as a whole
+             ── sentence, predicate                         the other spellings of a condition: docs/spellings.md
 
 A mapping's kind is the key that stands in it (KINDS).
 """
@@ -260,12 +261,24 @@ class Members(Noun):
     members: Strings = Field(min_length=1)
 
 
+class Sentence(Noun):
+    """The condition as a sentence: `sentence: Spend is at least 100 and not Vip`."""
+
+    sentence: str
+
+
+class Predicate(Noun):
+    """The condition as the predicate tree in JSON, as `unify segment convert --to json` writes it."""
+
+    predicate: dict[str, Any]
+
+
 KINDS: dict[str, type[Noun]] = {
     "all": AllOf, "any": AnyOf, "not": NotThis, "segment": InSegment,
     "attribute": AttributeCriterion, "related": RelatedCriterion, **dict.fromkeys(AGGREGATES, AggregateCriterion),
     "did": Did, "did_not": DidNot, "first": EdgeEvent, "last": EdgeEvent, "regularly": Regularly, "stopped": Stopped,
     "restarted": Restarted, "sequence": Sequence, "top": Top, "split": Split, "percent": PercentOf,
-    "anniversary": Anniversary, "members": Members,
+    "anniversary": Anniversary, "members": Members, "sentence": Sentence, "predicate": Predicate,
 }  # fmt: skip
 """The key that says what a mapping is, and the noun it becomes."""
 
@@ -301,6 +314,7 @@ def _kind(value: Any) -> str:
 Criterion = (
     AllOf | AnyOf | NotThis | InSegment | AttributeCriterion | RelatedCriterion | AggregateCriterion | Did | DidNot
     | EdgeEvent | Regularly | Stopped | Restarted | Sequence | Top | Split | PercentOf | Anniversary | Members
+    | Sentence | Predicate
 )  # fmt: skip
 """One condition that is no text."""
 
@@ -326,7 +340,9 @@ Criteria = TypeAliasType(
         | Annotated[Split, Tag("Split")]
         | Annotated[PercentOf, Tag("PercentOf")]
         | Annotated[Anniversary, Tag("Anniversary")]
-        | Annotated[Members, Tag("Members")],
+        | Annotated[Members, Tag("Members")]
+        | Annotated[Sentence, Tag("Sentence")]
+        | Annotated[Predicate, Tag("Predicate")],
         Discriminator(_kind),
         BeforeValidator(recognised),
     ],
