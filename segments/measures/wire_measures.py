@@ -163,12 +163,12 @@ def wire_of_measure(name: str, measure: Measure) -> MeasureMetadata:
     """The document. SpecError for what the vendor's measures cannot say."""
     place = f"measures.{name}"
     more = [k for k in ("period", "template") if getattr(measure, k)]
-    more += [
-        k for c in measure.columns(name).values() for k in ("median", "value", "default", "whole") if getattr(c, k)
-    ]
+    for calculation in measure.columns(name).values():
+        said = calculation.model_dump(exclude_defaults=True)
+        more += [k for k in ("median", "value", "default", "whole") if k in said]
     if more or measure.of is None:
-        said = ", ".join(dict.fromkeys(more)) or "a measure made of other measures"
-        raise SpecError(f"the vendor's measures have no {said}", where=place, hint="keep it in the project")
+        lacking = ", ".join(dict.fromkeys(more)) or "value"
+        raise SpecError(f"the vendor's measures have no {lacking}", where=place, hint="keep it in the project")
     where: dict[str, Any] = {}
     if isinstance(measure.where, str):
         where = {"filters": expression_of(measure.where, f"{place}.where").wire()}
