@@ -41,7 +41,7 @@ def _kept(making: Making, stage: Stage, selecting: Selecting, extra: str, around
     """The stage with the rows that a SELECT around it leaves; `extra` are columns that it looks at."""
     if stage.rows:
         inner = f"SELECT {selecting.value(p.Field(stage.ties[0]))} AS k, {extra} {selecting.rest()}"
-        return replace(stage, picks=(*stage.picks, making.add(around % ("k", inner))), dropped=True)
+        return replace(stage, pick=making.add(around % ("k", inner)), where=(), dropped=True)
     names = [*stage.columns, *stage.hidden]
     shown = ", ".join(f"{selecting.value(stage.expr(n))} AS {quote(n)}" for n in names)
     inner = f"SELECT {shown}, {extra} {selecting.rest()}"

@@ -26,6 +26,9 @@ from unify.core.names import quote
 PART, PLACE = "~part", "~place"
 """Of concat: which sequence a row comes from, and its place there. Names that no question can spell."""
 
+MAX_PARTS = 200
+"""SELECTs and groupings of one $apply: what anybody writes has ten, and DuckDB plans two hundred in a second."""
+
 Sort = tuple[p.Expr, bool]
 """A sort key, and whether it descends."""
 
@@ -38,7 +41,7 @@ class Stage:
     columns   what it shows: name, `Relation/Name` for grouped paths → type; computed values are in it as well
     rows      it is made of rows of the model's table, so that relations and measures are at hand
     where     conditions that all hold
-    picks     SELECTs of keys (column `k`), of which a row is in every one; of rows alone
+    pick      the SELECT of keys (column `k`) that rows have been narrowed to, "" for none; of rows alone
     computed  values with a name
     order     what it is sorted by; `ties` are columns that then tell any two rows apart (or the rows are equal)
     group     of the groupby that is going on: name → value, which no transformation mixes
@@ -50,7 +53,7 @@ class Stage:
     ties: tuple[str, ...]
     rows: bool = False
     where: tuple[p.Expr, ...] = ()
-    picks: tuple[str, ...] = ()
+    pick: str = ""
     computed: Mapping[str, p.Expr] = field(default_factory=dict)
     order: tuple[Sort, ...] = ()
     group: Mapping[str, p.Expr] = field(default_factory=dict)
@@ -82,7 +85,14 @@ class Making:
         self.model, self.clock, self.aliases, self.timezone, self.search = model, clock, aliases, timezone, search
         self.selects: dict[str, str] = {}
         self.params: dict[str, Any] = {}
-        self._compilers = 0
+        self._compilers = self._spent = 0
+
+    def spend(self) -> None:
+        """Count one SELECT or grouping. QueryError when they are too many: rollups inside rollups multiply."""
+        self._spent += 1
+        if self._spent > MAX_PARTS:
+            hint = "ask for fewer groupings at once, or in several questions"
+            raise QueryError(f"this $apply comes to more than {MAX_PARTS} SELECTs", hint=hint)
 
     def binder(self, stage: Stage) -> Binder:
         """Binds expressions over a stage's rows."""
@@ -94,6 +104,7 @@ class Making:
 
     def selecting(self, stage: Stage) -> "Selecting":
         """A SELECT from a stage."""
+        self.spend()
         self._compilers += 1
         compiler = Compiler(self.model.catalog, stage.source, self.clock, prefix=f"p{self._compilers}_")
         return Selecting(self, stage, compiler)
@@ -160,8 +171,9 @@ class Selecting:
     def rest(self) -> str:
         """FROM and WHERE."""
         conditions = [self.compiler.condition(c) for c in self.stage.where]
-        key = self.compiler.column(self.stage.ties[0])
-        conditions += [f"{key} IN (SELECT k FROM {quote(pick)})" for pick in self.stage.picks]
+        if self.stage.pick:
+            key = self.compiler.column(self.stage.ties[0])
+            conditions.append(f"{key} IN (SELECT k FROM {quote(self.stage.pick)})")
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         self.making.params.update(self.compiler.params)
         return f"FROM {self.compiler.source}{where}"

@@ -156,6 +156,7 @@ def _groupings(group: o.GroupBy) -> list[tuple[o.Property, ...]]:
 
 
 def _grouped(making: Making, stage: Stage, properties: Iterable[o.Property], then: Steps) -> Stage:
+    making.spend()
     binder = making.binder(stage)
     names: dict[str, p.Expr] = {}
     for item in properties:

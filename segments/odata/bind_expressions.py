@@ -43,7 +43,7 @@ class Binder:
         self.top = Sight((table,))
         self._depth = 0
         self._open: list[str] = []
-        self._done: dict[tuple[str, int, bool], Value] = {}
+        self._done: dict[tuple[str, int], Value] = {}
 
     # ── entry ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -92,7 +92,7 @@ class Binder:
             case ast.EnumLiteral():
                 return _enumeration(node)
             case ast.Path():
-                return bind_path(self, node, sight, exact=exact)
+                return bind_path(self, node, sight)
             case ast.And() | ast.Or():
                 return self._junction(node, sight, exact)
             case ast.Unary():
@@ -204,7 +204,7 @@ class Binder:
         """The value of a parameter alias, which speaks of the table's own row."""
         name = node.name
         found = self._aliased(node)
-        key = (name, len(sight.tables), True)
+        key = (name, len(sight.tables))
         if key not in self._done:
             self._open.append(name)
             try:

@@ -67,7 +67,7 @@ class Walk:
     spelt: str = ""
 
 
-def bind_path(binder: "Binder", node: ast.Path, sight: Sight, *, exact: bool) -> Value:
+def bind_path(binder: "Binder", node: ast.Path, sight: Sight) -> Value:
     """What a path stands for; one that ends at a row gives a Value with `row`."""
     first, *rest = node.segments
     match first:
@@ -81,19 +81,17 @@ def bind_path(binder: "Binder", node: ast.Path, sight: Sight, *, exact: bool) ->
             hint = "two questions: ask for the value first" if first.name == "$root" else "$apply aggregates all rows"
             fail(node.at, f"{first.name} is not answered: a question is about one row at a time", hint)
         case ast.Variable():
-            return _follow(binder, Walk(0 if first.name == "$it" else sight.here, ""), rest, sight, exact, first)
+            return _follow(binder, Walk(0 if first.name == "$it" else sight.here, ""), rest, sight, first)
         case ast.Name() if first.text in sight.variables:
-            return _follow(binder, Walk(sight.variables[first.text], ""), rest, sight, exact, first)
+            return _follow(binder, Walk(sight.variables[first.text], ""), rest, sight, first)
         case ast.Name():
             if not rest and sight.here == 0 and first.text in binder.computed:
                 return binder.computed_value(first, sight)
-            return _follow(binder, Walk(sight.here, ""), list(node.segments), sight, exact, first)
+            return _follow(binder, Walk(sight.here, ""), list(node.segments), sight, first)
     return fail(node.at, "this is no path to an attribute")
 
 
-def _follow(
-    binder: "Binder", start: Walk, segments: list[ast.Segment], sight: Sight, exact: bool, first: ast.Segment
-) -> Value:
+def _follow(binder: "Binder", start: Walk, segments: list[ast.Segment], sight: Sight, first: ast.Segment) -> Value:
     walk = replace(start, table=sight.tables[start.row])
     if (grouped := _grouped(binder, walk, segments, sight, first.at)) is not None:
         return grouped

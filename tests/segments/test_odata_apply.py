@@ -195,3 +195,17 @@ def test_rows_in_another_order_give_the_same_answer_in_the_same_order(text, sale
             for row in reversed(rows):
                 shuffled.execute(f"INSERT INTO {name} VALUES ({', '.join('?' * len(row))})", row)
         assert asked(text, shuffled) == before
+
+
+def test_rollups_inside_rollups_multiply_and_are_refused():
+    rollup = "rollup(ID,CustomerId,ProductId,Time,Amount)"
+    inner = f"groupby(({rollup},{rollup}),aggregate($count as N))"
+    with pytest.raises(QueryError, match="more than 200 SELECTs"):
+        apply_of_text(quote(f"groupby(({rollup},{rollup}),{inner})"), MODEL, "Sales", clock=CLOCK)
+    too_many = ",".join([rollup] * 3)
+    with pytest.raises(QueryError, match="more than 64 groupings"):
+        apply_of_text(quote(f"groupby(({too_many}))"), MODEL, "Sales", clock=CLOCK)
+
+
+def test_a_long_sequence_is_answered(sales):
+    assert asked("/".join(["top(5)"] * 100), sales) == [1, 2, 3, 4, 5]
