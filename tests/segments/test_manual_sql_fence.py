@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -130,6 +131,11 @@ def test_every_allowed_function_is_one_of_duckdbs() -> None:
     assert {name for name, kind, _ in rows if kind == "table" and name in FUNCTIONS} <= {*TABLE_FUNCTIONS, "repeat"}
     side_effects = {name for name, _, effects in rows if effects and name in FUNCTIONS}
     assert side_effects <= {"now", "today", "current_date", "get_current_timestamp", "transaction_timestamp"}
+
+
+def test_the_page_lists_every_function() -> None:
+    page = (HERE.parents[1] / "docs" / "manual-sql.md").read_text(encoding="utf-8").partition("## Functions")[2]
+    assert sorted(re.findall(r"`(\w+)`", page)) == sorted(FUNCTIONS)
 
 
 def test_a_table_crosses_as_it_is() -> None:
