@@ -21,7 +21,7 @@ from typing_extensions import TypeAliasType
 
 from unify.spec.base import Name, Noun, Strings
 from unify.spec.criteria_events import Did, DidNot, EdgeEvent, Event, Regularly, Restarted, Sequence, Stopped
-from unify.spec.criteria_values import Path, Tests, Times, exactly_one
+from unify.spec.criteria_values import Path, Tests, Times, exactly_one, some_number
 from unify.spec.windows import SpanText, WindowText
 
 MAX_LEVELS = 60
@@ -119,6 +119,7 @@ class RelatedCriterion(Rows):
         given += [k for k in Times.model_fields if getattr(self, k) is not None]
         if len(given) > 1:
             raise ValueError(f"{' and '.join(given)} exclude each other")
+        some_number(self.between)
         return self
 
 

@@ -35,6 +35,12 @@ def exactly_one(noun: Noun, keys: Sequence[str]) -> None:
         raise ValueError(f"one of {', '.join(keys)} is wanted" + (f", not {' and '.join(given)}" if given else ""))
 
 
+def some_number(between: tuple[int, int] | None) -> None:
+    """ValueError when no count is between the two."""
+    if between and not 0 <= between[0] <= between[1]:
+        raise ValueError(f"between {between[0]} and {between[1]} there is nothing to count")
+
+
 class Reference(Noun):
     """The value of another attribute of the same row."""
 
@@ -104,8 +110,7 @@ class Times(Noun):
     @model_validator(mode="after")
     def _one(self) -> Self:
         exactly_one(self, ("at_least", "at_most", "exactly", "between"))
-        if self.between and not 0 <= self.between[0] <= self.between[1]:
-            raise ValueError(f"between {self.between[0]} and {self.between[1]} there is nothing")
+        some_number(self.between)
         return self
 
 
