@@ -113,9 +113,9 @@ def _relatives(here: Here, said: c.AttributeCriterion, path: tuple[str, ...], fi
     spot = here.at("hierarchy")
     table = table_of(hierarchy.of)
     keys = [spot.model.attribute(table, name, spot.place)[1:] for name in (hierarchy.key, hierarchy.parent)]
-    for attribute, found in keys:
-        if found != kind:
-            raise spot.error(f"{attribute.name} is {found.name}, {field.name} {kind.name}", "they must be of one type")
+    for attribute, its_kind in keys:
+        if its_kind != kind:
+            raise spot.error(f"{attribute.name} is {its_kind.name}, {field.name} {kind.name}", "they must be of one type")
     if said.child_of is not None and said.parent_of is not None:
         raise here.error("child_of and parent_of in one condition", "write two conditions")
     rest = said.model_copy(update={"child_of": None, "parent_of": None, "hierarchy": None})
