@@ -82,7 +82,7 @@ class Fence:
         self.limits = limits
         self.seconds = limits.check_seconds if request["do"] == "check" else limits.seconds
         memory = min(limits.memory, CHECK_MEMORY) if request["do"] == "check" else limits.memory
-        costs = {"memory": memory, "threads": limits.threads, "seconds": self.seconds, "path": sys.path}
+        costs = {"memory": memory, "threads": limits.threads, "seconds": self.seconds, "path": _path()}
         self._request = request | moment.request() | costs
         self._tables = tables
         self._process: subprocess.Popen[bytes] | None = None
@@ -195,6 +195,11 @@ class Fence:
             said = f"the process that ran it ended by {signal.Signals(-code).name}; nothing else was harmed"
             return ManualSqlError([SqlProblem("unknown", said, hint=_LIGHTER)])
         return ManualSqlError([SqlProblem("unknown", f"the process that runs SQL did not start (exit {code})")])
+
+
+def _path() -> list[str]:
+    """Where Python finds modules. The current folder is none: over there it is `/`, and nobody put DuckDB in it here."""
+    return [str(Path(entry).absolute()) for entry in sys.path if entry]
 
 
 _LIGHTER = "read fewer rows or columns, or use a measure"
