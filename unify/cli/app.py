@@ -4,9 +4,11 @@ from typing import Annotated
 
 import typer
 
-from unify.cli import build, look, manage, measure, odata, relate, segment_insights
+from unify.cli import build, look, manage, measure, odata, relate, segment_convert, segment_insights
 from unify.cli.options import BUILD, LOOK, MANAGE
 from unify.cli.parsing import InitCommand
+
+assert segment_convert.segment is segment_insights.segment  # two files, one group
 
 app = typer.Typer(
     name="unify",

@@ -105,6 +105,14 @@ def measure_of_text(name: str, text: str) -> Measure:
     return measure_of(name, data, where=name)
 
 
+def parse_mapping(text: str, *, where: str, is_json: bool = False) -> dict[str, Any]:
+    """A mapping from YAML or JSON text, with its keys told apart; SpecError with the line."""
+    data, _ = _parse_json(text, where) if is_json else _parse_yaml(text, where)
+    if not isinstance(data, dict):
+        raise SpecError("a mapping is wanted here", where=where)
+    return data
+
+
 def project_schema() -> dict[str, Any]:
     """The JSON Schema of a project file."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Project.model_json_schema(by_alias=True)}
