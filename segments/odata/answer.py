@@ -25,6 +25,7 @@ from segments.odata.answer_level import (
     OF_COUNT,
     OF_ENTITY,
     OF_PROPERTY,
+    OF_REFERENCES,
     Level,
     check_options,
     read_level,
@@ -176,11 +177,16 @@ class _Answering:
         from segments.odata.csdl import csdl
 
         check_options(self.request.options, frozenset(("$format",)), "$metadata")
+        asked = next((option.value for option in self.request.options if isinstance(option, o.Text)), "xml")
+        if asked not in ("xml", "application/xml"):
+            raise ODataUnsupportedError(f"there is no $metadata as {asked[:40]}", where="$format", hint="write xml")
         return ODataAnswer(None, raw=csdl(self.ground.public), media="application/xml")
 
     # ── one row, one value ───────────────────────────────────────────────────────────────────────────────────────────
 
     def _entity(self, place: Place) -> ODataAnswer:
+        if place.tail:
+            check_options(self.request.options, OF_PROPERTY, "a reference")
         check_options(self.request.options, OF_ENTITY, "a single row")
         level = self._level(place)
         format_ = self._format
@@ -225,7 +231,8 @@ class _Answering:
     # ── sets ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _collection(self, place: Place) -> ODataAnswer:
-        check_options(self.request.options, OF_COLLECTION, f"the set {place.set.table}")
+        allowed, what = (OF_REFERENCES, "a set of references") if place.tail else (OF_COLLECTION, "a set")
+        check_options(self.request.options, allowed, what)
         level, format_ = self._level(place), self._format
         references = place.tail == "$ref"
         if format_.media == CSV:

@@ -20,6 +20,7 @@ OF_COLLECTION = frozenset((
     "$filter", "IsMemberOfSegment", "$search", "$orderby", "$top", "$skip", "$count", "$select", "$expand", "$compute",
     "$format", "$skiptoken",
 ))  # fmt: skip
+OF_REFERENCES = OF_COLLECTION - {"$select", "$expand", "$compute"}
 OF_ENTITY = frozenset(("$select", "$expand", "$compute", "$format"))
 OF_COUNT = frozenset(("$filter", "IsMemberOfSegment", "$search"))
 OF_PROPERTY = frozenset(("$format",))

@@ -229,6 +229,89 @@ def test_long_expansions_end_with_a_link_that_leads_on(world):
     assert linked > 40
 
 
+def test_options_inside_options(world):
+    found = world.ask(
+        "Customer?$select=CustomerId&$filter=City eq @c&@c='Eastwick'&$top=1000&$expand=UnifiedActivity($search=lamp OR desk;"
+        "$compute=length(Title) as L;$filter=L ge @l;$select=Title,L,ActivityId;@l=4)", page_size=1000,
+    )  # fmt: skip
+    wanted = grouped(
+        world.sql(
+            "SELECT Title, length(Title) AS L, ActivityId, CustomerId FROM UnifiedActivity WHERE Title IN ('Lamp', 'Desk') ORDER BY 3"
+        ),
+        "CustomerId",
+    )
+    assert sum(len(row["UnifiedActivity"]) for row in found.value) > 10
+    for row in found.value:
+        assert row["UnifiedActivity"] == [
+            {k: a[k] for k in ("Title", "L", "ActivityId")} for a in wanted[row["CustomerId"]]
+        ]
+
+
+def test_nothing_to_expand(world):
+    assert (
+        world.ask(
+            "Customer?$skip=100000&$expand=UnifiedActivity,web_Orders,Customer_Measure,web_SignUps($expand=orders)"
+        ).value
+        == []
+    )
+    found = world.ask("Customer?$select=UnifiedActivity&$expand=UnifiedActivity($top=0;$count=true)&$top=3")
+    assert [list(row) for row in found.value] == [["UnifiedActivity@odata.count", "UnifiedActivity"]] * 3
+    assert all(row["UnifiedActivity"] == [] for row in found.value)
+
+
+# ── $apply ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+APPLIED = {
+    "Customer?$apply=groupby((City,Tier),aggregate($count as N))": "SELECT City, Tier, count(*) AS N FROM Customer GROUP BY ALL",
+    "Customer?$apply=groupby((City),aggregate($count as N))&$filter=N gt 60&$compute=N mul 2 as M&$select=City,M": "SELECT City, 2 * count(*) AS M FROM Customer GROUP BY ALL HAVING count(*) > 60",
+    "Customer?$apply=filter(City ne null)/groupby((City))&IsMemberOfSegment('Vip')": "SELECT DISTINCT City FROM Customer WHERE City IS NOT NULL AND Tier = 'gold'",
+    "Customer?$apply=search(eastwick)/aggregate($count as N)": "SELECT count(*) AS N FROM Customer WHERE City = 'Eastwick' OR Street ILIKE '%eastwick%'",
+    "web.Orders?$apply=groupby((Product),aggregate(Total with sum as T,Quantity with max as Q))": "SELECT Product, sum(Total) AS T, max(Quantity) AS Q FROM web_Orders GROUP BY ALL",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("request_", APPLIED)
+def test_apply_gives_what_sql_by_hand_gives_page_by_page(world, request_):
+    def comparable(rows):
+        return sorted(rows, key=repr)
+
+    wanted = world.sql(APPLIED[request_]).to_pylist()
+    pages = list(world.ask(request_ + "&$count=true", page_size=3).pages())
+    rows = [row for page in pages for row in page.arrow().to_pylist()]
+    assert comparable(rows) == comparable(wanted)
+    assert {page.count for page in pages} == {len(wanted)}
+    assert len(pages) == max(1, -(-len(wanted) // 3))
+
+
+def test_apply_sorted_and_cut(world):
+    wanted = world.sql(
+        "SELECT City, count(*) AS N FROM Customer GROUP BY ALL ORDER BY N DESC, City NULLS FIRST"
+    ).to_pylist()
+    request = "Customer?$apply=groupby((City),aggregate($count as N))&$orderby=N desc,City"
+    assert world.rows(request) == wanted
+    assert [
+        row for page in world.ask(f"{request}&$skip=2&$top=5", page_size=2).pages() for row in page.value
+    ] == wanted[2:7]
+    assert world.ask("Customer/$count?$apply=groupby((City))").value == len(wanted)
+
+
+def test_apply_over_related_rows_and_with_paths(world, someone):
+    here = f"Customer('{someone['CustomerId']}')/UnifiedActivity"
+    wanted = world.sql(f"SELECT count(*) AS N FROM UnifiedActivity WHERE ordinal = {someone['ordinal']}").to_pylist()
+    assert world.ask(f"{here}?$apply=aggregate($count as N)").value == wanted
+    found = world.ask(
+        "UnifiedActivity?$apply=groupby((Customer/City),aggregate($count as N))&$filter=Customer/City eq 'Eastwick'"
+    )
+    [n] = (
+        world.sql("SELECT count(*) FROM UnifiedActivity JOIN Customer USING (ordinal) WHERE City = 'Eastwick'")
+        .column(0)
+        .to_pylist()
+    )
+    assert found.value == [{"Customer": {"City": "Eastwick"}, "N": n}]
+    assert found.context == "$metadata#UnifiedActivity(Customer/City,N)"
+    assert found.csv() == f"Customer/City,N\r\nEastwick,{n}\r\n"
+
+
 # ── keys and navigation ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
