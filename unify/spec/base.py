@@ -53,5 +53,5 @@ def known_zone(zone: str) -> str:
 Name = Annotated[str, AfterValidator(_a_name)]
 EntityName = Annotated[str, AfterValidator(_qualified)]
 """`source.Entity`."""
-Strings = Annotated[tuple[str, ...], BeforeValidator(one_or_many)]
+Strings = Annotated[tuple[str, ...], BeforeValidator(one_or_many, json_schema_input_type=str | tuple[str, ...])]
 """One string or a list of them."""

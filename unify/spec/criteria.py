@@ -319,8 +319,8 @@ Criterion = (
 )  # fmt: skip
 """One condition that is no text."""
 
-Criteria = TypeAliasType(
-    "Criteria",
+Condition = TypeAliasType(
+    "Condition",
     Annotated[
         Annotated[str, Tag("text")]
         | Annotated[AllOf, Tag("AllOf")]
@@ -345,9 +345,15 @@ Criteria = TypeAliasType(
         | Annotated[Sentence, Tag("Sentence")]
         | Annotated[Predicate, Tag("Predicate")],
         Discriminator(_kind),
-        BeforeValidator(recognised),
     ],
 )
+"""A text, or the noun that the key of a mapping names."""
+
+Criteria = TypeAliasType(
+    "Criteria",
+    Annotated[Condition, BeforeValidator(recognised, json_schema_input_type=Condition | tuple["Criteria", ...])],
+)
+"""A condition, or a list of criteria, which means all of them."""
 
 for _noun in (
     *(AllOf, AnyOf, NotThis, Rows, RelatedCriterion, Aggregated, AggregateCriterion, Top),

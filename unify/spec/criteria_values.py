@@ -18,8 +18,13 @@ from pydantic import (
 from unify.spec.base import Noun, one_or_many
 from unify.spec.windows import SpanText, as_text, parse_time
 
+
+def _names(value: Any) -> Any:
+    return value.split("/") if isinstance(value, str) else value
+
+
 Path = Annotated[
-    tuple[str, ...], BeforeValidator(lambda v: v.split("/") if isinstance(v, str) else v), Field(min_length=1)
+    tuple[str, ...], BeforeValidator(_names, json_schema_input_type=str | tuple[str, ...]), Field(min_length=1)
 ]
 """Names one after the other, `UnifiedActivity/ActivityType`; a list where a name holds a slash."""
 
@@ -63,9 +68,17 @@ def _in_a_tuple(value: Any) -> Any:
     return value if isinstance(value, (list, tuple)) or value is None else (value,)
 
 
-Scalars = Annotated[tuple[Scalar, ...], BeforeValidator(_in_a_tuple), Field(min_length=1)]
+Scalars = Annotated[
+    tuple[Scalar, ...],
+    BeforeValidator(_in_a_tuple, json_schema_input_type=Scalar | tuple[Scalar, ...]),
+    Field(min_length=1),
+]
 """One value or several."""
-Texts = Annotated[tuple[StrictStr, ...], BeforeValidator(one_or_many), Field(min_length=1)]
+Texts = Annotated[
+    tuple[StrictStr, ...],
+    BeforeValidator(one_or_many, json_schema_input_type=str | tuple[str, ...]),
+    Field(min_length=1),
+]
 
 
 def _named(names: tuple[str, ...], what: str) -> BeforeValidator:
@@ -82,13 +95,14 @@ def _named(names: tuple[str, ...], what: str) -> BeforeValidator:
                 raise ValueError(f"{v!r} is no {what}: write 1 to {len(names)}, or {names[0]}")
         return found
 
-    return BeforeValidator(number)
+    return BeforeValidator(number, json_schema_input_type=int | str | tuple[int | str, ...])
 
 
 Months = Annotated[tuple[int, ...], _named(MONTHS, "month"), Field(min_length=1)]
 Weekdays = Annotated[tuple[int, ...], _named(WEEKDAYS, "day of the week"), Field(min_length=1)]
-Days = Annotated[tuple[Annotated[int, Field(ge=1, le=31)], ...], BeforeValidator(_in_a_tuple), Field(min_length=1)]
-Years = Annotated[tuple[Annotated[int, Field(ge=1, le=9999)], ...], BeforeValidator(_in_a_tuple), Field(min_length=1)]
+_Several = BeforeValidator(_in_a_tuple, json_schema_input_type=int | tuple[int, ...])
+Days = Annotated[tuple[Annotated[int, Field(ge=1, le=31)], ...], _Several, Field(min_length=1)]
+Years = Annotated[tuple[Annotated[int, Field(ge=1, le=9999)], ...], _Several, Field(min_length=1)]
 
 
 class Hierarchy(Noun):

@@ -12,7 +12,7 @@ from unify.spec.lists import ValueList
 from unify.spec.measure import Measure, short_measure
 from unify.spec.relationship import Activity, Relationship, RelationshipName, short_relationship
 from unify.spec.resolution import MAX_GROUPS, CustomerTable, Resolution, short_resolution
-from unify.spec.segment import Segment, short_segment
+from unify.spec.segment import SegmentLike
 
 RESERVED = re.compile(
     "customer_(ids|changes|sources|lineage|values|cluster_.*)|override_(pairs|rids)|list_values|record_rows|previous_ids"
@@ -38,7 +38,7 @@ class Project(Noun):
     relationships: dict[RelationshipName, Annotated[Relationship, BeforeValidator(short_relationship)]] = {}
     activities: dict[Name, Activity] = {}
     measures: dict[Name, Annotated[Measure, BeforeValidator(short_measure)]] = {}
-    segments: dict[Name, Annotated[Segment, BeforeValidator(short_segment)]] = {}
+    segments: dict[Name, SegmentLike] = {}
     timezone: str = "UTC"
     """Of dates and times of day in segments and measures: an IANA name, e.g. Europe/Berlin."""
     keep_members: int = Field(default=100, ge=1)

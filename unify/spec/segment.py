@@ -115,4 +115,5 @@ def short_segment(value: object) -> object:
     return {"members": {"customers": value}} if isinstance(value, list) else value
 
 
-SegmentLike = Annotated[Segment, BeforeValidator(short_segment)]
+SegmentLike = Annotated[Segment, BeforeValidator(short_segment, json_schema_input_type=Segment | str | tuple[str, ...])]
+"""A segment, or what short_segment reads."""
