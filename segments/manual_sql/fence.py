@@ -198,7 +198,7 @@ class Fence:
 
 
 def _path() -> list[str]:
-    """Where Python finds modules. The current folder is none: over there it is `/`, and nobody put DuckDB in it here."""
+    """Where Python finds modules; the current folder (an empty entry) is another over there."""
     return [str(Path(entry).absolute()) for entry in sys.path if entry]
 
 

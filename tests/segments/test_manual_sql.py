@@ -277,6 +277,28 @@ def test_it_works_on_a_generation_that_is_being_built(engine: DuckDBEngine, mode
     )
 
 
+def test_in_a_run_and_in_the_vendors_query(tmp_path: Path) -> None:
+    """Members are found while the generation is being built, by the run's clock, and a wrong one says why."""
+    sql = 'SELECT "CustomerId" FROM Customer WHERE "City" = \'Foxglove\''
+    ours = {"sql": sql}
+    theirs = {"query": {"type": "manual", "segmentationQuerySql": sql}}
+    future = {"sql": "SELECT \"CustomerId\" FROM Customer WHERE now() < TIMESTAMP '2024-01-01'"}
+    with unify.open(tmp_path / "i", create=True) as instance:
+        instance.run(PROJECT)
+        for name, definition in {"ours": ours, "theirs": theirs, "none": future}.items():
+            instance.segments().create(name, definition)
+        with pytest.raises(QueryError, match="there is no table 'Custmer' here"):
+            instance.segments().create("wrong", {"sql": "SELECT 1 FROM Custmer"})
+        instance.run(PROJECT)
+        hand = instance.sql("SELECT count(*) AS n FROM Customer WHERE City = 'Foxglove'").rows()[0]["n"]
+        assert hand > 0
+        assert {n: instance.segment(n).count() for n in ("ours", "theirs", "none")} == {
+            "ours": hand,
+            "theirs": hand,
+            "none": 0,
+        }
+
+
 def test_only_named_columns_are_handed_over(checker: Checker) -> None:
     reads = checker.check(
         "SELECT c.\"CustomerId\" FROM Customer c WHERE c.city = 'x' AND EXISTS (FROM web_Orders SELECT 1)"
