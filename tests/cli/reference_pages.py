@@ -36,7 +36,7 @@ NOUNS = (
     spec.Project, spec.Entity, spec.Column, spec.CsvOptions, spec.RowFilter, spec.Incremental, spec.ValueList,
     spec.ConflationPlan, spec.OrderedEntity, spec.DedupeSpec, spec.MatchPair, spec.Rule, spec.Criterion, Veto,
     spec.NormalizeStep, spec.Limit, spec.Resolution, spec.CustomerTable, spec.ClusterSpec, spec.Preference,
-    spec.Relationship, spec.Activity,
+    spec.Relationship, spec.Activity, spec.Measure, spec.Calculation, spec.Pick, spec.Dimension, spec.Variable,
 )  # fmt: skip
 """Every noun a project file is made of, from the outside in."""
 
@@ -51,6 +51,8 @@ MEANING = {
     ("Project", "clusters"): "Groupings over customers, e.g. `Household`: a column of that name with the cluster's id.",
     ("Project", "relationships"): "Name to relationship: which column of one entity holds a value of another's.",
     ("Project", "activities"): "Name to activity: what is on the timelines of customers.",
+    ("Project", "measures"): "Name to measure: values worked out per customer, or over the business; docs/measures.md.",
+    ("Project", "segments"): "Name to segment: sets of customers; docs/segments.md.",
     ("Relationship", "description"): "For people.",
     ("Entity", "format"): "How the files are written; otherwise told by their ending.",
     ("Entity", "key"): "The column that identifies a row.",
@@ -104,6 +106,9 @@ SHORT = {
     "Veto": "One condition means `{all: [condition]}`.",
     "NormalizeStep": "`lower`, `{alias: <list>}`, `{bypass: <list>}`, `{phone: US}`.",
     "Relationship": "`web.Orders.ContactId -> crm.Contacts.ContactId` means `{from: …, to: …}`.",
+    "Measure": "`AverageOrder: TotalSpend div Orders` means `AverageOrder: {value: …}`.",
+    "Dimension": "`product/Category` means `{value: product/Category}`.",
+    "Variable": "An expression means `{value: …}`.",
     "Resolution": "`EMail: most recent by ModifiedOn` means `EMail: {by: …}`. A group: `Address: {group: [Street, City]}`.",
     "Preference": "`importance`, `most filled`, `most recent by <column>`, `least recent by <column>`.",
 }  # fmt: skip
@@ -142,7 +147,12 @@ def key_pages():
 
 
 def _noun(noun):
-    told = told_by(noun)
+    told = {
+        key: text
+        for base in reversed(noun.__mro__)
+        if base.__module__.startswith("unify.spec")
+        for key, text in told_by(base).items()
+    }
     lines = [f"### {_title(noun)}", "", _first_paragraph(noun)]
     if noun.__name__ in SHORT:
         lines += ["", f"Short: {SHORT[noun.__name__]}"]
@@ -193,6 +203,8 @@ def _sentence(meaning):
 
 def _type(annotation):
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if getattr(annotation, "__name__", "") == "Criteria":
+        return "text or criteria"
     if origin is typing.Annotated:
         return _type(args[0])
     if origin is typing.Literal:
@@ -203,6 +215,8 @@ def _type(annotation):
         return f"list of {_type(args[0])}" if args[-1] is Ellipsis else f"[{', '.join(_type(a) for a in args)}]"
     if origin is dict:
         return f"{_type(args[0])} → {_type(args[1])}"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel) and annotation not in NOUNS:
+        return _title(annotation).lower()
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return f"[{_title(annotation).lower()}](#{_title(annotation).lower().replace(' ', '-')})"
     return {str: "text", int: "whole number", float: "number", bool: "true or false"}[annotation]

@@ -32,6 +32,9 @@ GRAINS = {
     "ConflationMatchPairs": ["TrueObjectId"],
     "UnifiedActivity": ["ActivityId"],
     "orphan_activities": ["entity", "key"],
+    "Customer_Measure": ["CustomerId"],
+    "Measure_MonthlySpend": ["CustomerId", "Month"],
+    "Measure_Revenue": [],
     "listed_customers": None,
     **{table_of(name): [entity.key] for name, entity in PROJECT.entities.items()},
     **{corrupt_table_of(name): ["file", "line"] for name in PROJECT.entities},
@@ -63,7 +66,7 @@ def pattern_of(table):
         for pattern in ("<Source>_<Entity>", "<Source>_<Entity>_corrupt", "Deduplication_<Source>_<Entity>"):
             if table == pattern.replace("<Source>_<Entity>", table_of(name)):
                 return pattern
-    return table
+    return "Measure_<Name>" if table.startswith("Measure_") else table
 
 
 def columns_of(connection, table):
@@ -109,7 +112,7 @@ def test_the_sample_fills_the_tables(sample_instance):
 
 
 FIXED = sorted(
-    t for t in DOCUMENTED if "<" not in t and t not in ("Customer", "customer_sources", "ConflationMatchPairs")
+    t for t in DOCUMENTED if "<" not in t and t not in ("Customer", "customer_sources", "ConflationMatchPairs", "Customer_Measure")
 )
 
 
@@ -126,6 +129,13 @@ def test_columns_of_an_entity(sample_instance, name):
         params={"name": name},
     ).fetchall()
     assert columns_of(sample_instance, table_of(name)) == listed[0]
+
+
+def test_columns_of_measures(sample_instance):
+    attributes = [name for name, measure in PROJECT.measures.items() if measure.kind == "attribute"]
+    assert columns_of(sample_instance, "Customer_Measure") == [*DOCUMENTED["Customer_Measure"], *attributes]
+    monthly = [*DOCUMENTED["Measure_<Name>"], "Month", "MonthlySpend"]
+    assert columns_of(sample_instance, "Measure_MonthlySpend") == monthly
 
 
 def test_columns_of_customer(sample_instance):

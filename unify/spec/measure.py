@@ -26,7 +26,11 @@ MAX_TAGS = 20
 
 
 class Pick(Noun):
-    """The value of `take` in the row where `by` is smallest or largest; both are columns or expressions."""
+    """A value of the row in which another one is smallest or largest.
+
+    take  the column or expression that is taken
+    by    the column or expression that is smallest or largest there
+    """
 
     take: str
     by: str
@@ -35,9 +39,11 @@ class Pick(Noun):
 class Calculation(Noun):
     """One aggregate over rows, or a value made of other calculations and measures.
 
-    sum … last      a column or an expression over the row, e.g. `Quantity mul Price`; `count: true` counts rows,
-                    `count: Column` those with a value; first and last go by the entity's timestamp, then its key
-    argmin, argmax  `{take: Product, by: Total}`
+    sum, avg, min, max, median  of a column or an expression over the row, e.g. `Quantity mul Price`
+    count           true counts rows, a column those with a value
+    count_distinct  different values of a column or expression
+    first, last     its value in the first or last row, by the entity's timestamp, then its key
+    argmin, argmax  the value of one column where another is smallest or largest: `{take: Product, by: Total}`
     value           an expression over the measure's other calculations, and over the customer and other measures
     default         instead of null
     whole           rounded to a whole number, halves away from zero
@@ -76,8 +82,11 @@ class Calculation(Noun):
 
 
 class Dimension(Noun):
-    """What rows are grouped by: a column, a path to one (`product/Category`) or an expression, and for a date or time
-    the period of the calendar it falls into, as that period's first day."""
+    """What rows are grouped by.
+
+    value   a column, a path to one (`product/Category`) or an expression
+    bucket  of a date or time: the period of the calendar it falls into, as that period's first day
+    """
 
     value: str
     bucket: Bucket = "none"
@@ -94,6 +103,7 @@ def _text_of(key: object) -> str:
 class Variable(Noun):
     """A value worked out for every row, under a name that the measure's other expressions may use.
 
+    value    an expression over the row, e.g. `Total sub Discount`
     nulls    instead of null
     replace  value → what stands for it
     whole    rounded to a whole number, halves away from zero
@@ -148,12 +158,13 @@ class Measure(Calculation):
     by         dimensions: what the rows are grouped by
     variables  values worked out per row
     calculate  name → calculation. With `value` in the measure itself they are only its ingredients
-    kind       attribute   a column of Customer_Measure; the default without dimensions
-               customer    a table of its own, one row per customer and dimensions; the default with dimensions
-               business    a table of its own, one row per dimensions; without any, a single value
-    template   stands for a measure over an activity, named by `of`; `fields` says which column is which where the
-               activity does not
+    kind       `attribute`: a column of Customer_Measure, the default without dimensions. `customer`: a table of its
+               own, one row per customer and dimensions, the default with dimensions. `business`: a table of its own,
+               one row per dimensions; without any, a single value
+    template   stands for a measure over an activity, named by `of`
+    fields     of a template: which column is OrderTotal, PointsEarned, PointsRedeemed, where the activity does not say
     active     false: not worked out
+    title, description, tags  for people
     """
 
     of: str | None = None
