@@ -349,10 +349,8 @@ Condition = TypeAliasType(
 )
 """A text, or the noun that the key of a mapping names."""
 
-Criteria = TypeAliasType(
-    "Criteria",
-    Annotated[Condition, BeforeValidator(recognised, json_schema_input_type=Condition | tuple["Criteria", ...])],
-)
+_written: Any = Condition | tuple["Criteria", ...]  # an editor is told so; the validator makes the list one condition
+Criteria = TypeAliasType("Criteria", Annotated[Condition, BeforeValidator(recognised, json_schema_input_type=_written)])
 """A condition, or a list of criteria, which means all of them."""
 
 for _noun in (
