@@ -42,8 +42,11 @@ def lower_criteria(here: Here, said: "str | c.Criterion") -> p.Expr:
 def _text(here: Here, text: str) -> p.Expr:
     from segments.odata.bind import filter_of_text
 
+    model, catalog = here.model, here.model.catalog
+    if here.known is not None:  # their tables need not be there yet
+        model = model.with_segments(dict.fromkeys(here.known, catalog.customers) | dict(catalog.segments))
     try:
-        found: p.Expr = filter_of_text(text, here.model, table=here.table, timezone=here.zone)
+        found: p.Expr = filter_of_text(text, model, table=here.table, timezone=here.zone)
     except UnifyError as error:
         error.where = f"{here.place}: {error.where}" if error.where else here.place
         raise
@@ -115,7 +118,9 @@ def _relatives(here: Here, said: c.AttributeCriterion, path: tuple[str, ...], fi
     keys = [spot.model.attribute(table, name, spot.place)[1:] for name in (hierarchy.key, hierarchy.parent)]
     for attribute, its_kind in keys:
         if its_kind != kind:
-            raise spot.error(f"{attribute.name} is {its_kind.name}, {field.name} {kind.name}", "they must be of one type")
+            raise spot.error(
+                f"{attribute.name} is {its_kind.name}, {field.name} {kind.name}", "they must be of one type"
+            )
     if said.child_of is not None and said.parent_of is not None:
         raise here.error("child_of and parent_of in one condition", "write two conditions")
     rest = said.model_copy(update={"child_of": None, "parent_of": None, "hierarchy": None})

@@ -53,6 +53,9 @@ BY_HAND = {
     "not_gold": C + "\"Tier\" <> 'gold'",
     "gold_elsewhere": C + "\"Tier\" = 'gold' AND \"City\" <> 'Larkfield'",
     "odata": C + "\"Tier\" = 'gold' AND \"City\" NOT LIKE 'Lark%'",
+    "in_odata": C
+    + "\"Tier\" = 'gold' AND \"City\" IS DISTINCT FROM 'Larkfield' "
+    + f'AND ordinal IN (SELECT ordinal FROM {ORDERS} WHERE "Total" >= 100)',
     "numbers": C + '"RewardPoints" >= 1000 AND "RewardPoints" < 2000',
     "differs": C + "\"Tier\" <> 'gold'",
     "more": C + '"RewardPoints" > 4000',

@@ -112,6 +112,7 @@ IMPOSSIBLE = [
      "'Cty'", "City"),
     ("Cty eq 'x'", "where: character 1", "'Cty'", "City"),
     ({"related": "web_Orders", "where": "City eq 'x'"}, "where.where: character 1", "City", ""),
+    ("IsMemberOfSegment('vpi')", "where: character", "no segment 'vpi'", "did you mean vip?"),
     ({"segment": "vpi"}, "where.segment", "no segment 'vpi'", "did you mean vip?"),
 ]  # fmt: skip
 
