@@ -30,7 +30,6 @@ def explain(reading: Reading, name: str, ordinal: int, members: BitMap, *, rows:
         clock=stage.clock,
         segments=known,
         name=name,
-        timezone=reading.declared[name].segment.timezone,
         stored=members,
         merges=reading.opened.explainer.customer,
         rows=rows,

@@ -5,11 +5,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
 from pyroaring import BitMap
 
-from segments.lowering import Block, Lowered, Scope
+from segments.lowering import Block, Lowered
 from segments.model import Model
 from segments.predicates import tree as p
 from segments.predicates.bind import bind, bind_predicate
@@ -18,9 +16,10 @@ from segments.why.plan import Known, Part, Plan, in_words
 from segments.why.possible import Nearest, Possible
 from segments.why.say import change
 from segments.why.seen import OneCustomer, RowNode
+from segments.why.sets import Sets
 from segments.why.subjects import Subjects, name_of, subjects
 from unify.core.engine import Engine
-from unify.core.errors import QueryError, did_you_mean
+from unify.core.errors import QueryError
 from unify.core.explanations import Explanation
 from unify.core.segment_explanations import Change, Condition, SeenRows, SeenValue, SegmentExplanation, shown
 
@@ -37,7 +36,6 @@ def why(
     clock: datetime,
     segments: Mapping[str, Known] | None = None,
     name: str = "",
-    timezone: str | None = None,
     stored: BitMap | None = None,
     blocks: Mapping[str, BitMap] | None = None,
     merges: Callable[[str], Explanation] | None = None,
@@ -48,9 +46,9 @@ def why(
     ordinal    of the customer, in Customer of the generation that `engine` reads
     clock      the run's moment; one without an offset is UTC
     segments   what is known of the segments that the definition names, and those that these name
-    name       of the segment, for the words; timezone: of its blocks, default the project's
+    name       of the segment, for the words
     stored     members as a run found them: a difference to the definition at `clock` is said
-    blocks     members of blocks by key, where a run has them; others are worked out
+    blocks     members of blocks by key, where somebody has them; others are found as a run finds them
     merges     CustomerId → its explanation (conflation's), to say how values won and what joined the records
     rows       related rows to show for each aggregate
 
@@ -61,38 +59,15 @@ def why(
     known = segments or {}
     plan = Plan(known)
     root = plan.open(lowered)
-    catalog_model = _with_tables(engine, model, plan, lowered, known, blocks or {}, clock, timezone)
-    one = OneCustomer(engine, catalog_model, ordinal, clock)
+    sets = Sets(engine, model, clock, plan, known, blocks or {})
+    one = OneCustomer(engine, sets.with_tables(), ordinal, clock)
     customer = one.customer_id()
     if customer is None:
         raise QueryError(f"there is no customer with the ordinal {ordinal}", hint="ask by CustomerId or by a record")
-    scope = Scope(engine, catalog_model, clock, timezone or model.timezone)
-    eyes = _Eyes(one, plan, known, scope, blocks or {}, merges(customer) if merges else None, customer, rows)
+    eyes = _Eyes(one, plan, known, sets, merges(customer) if merges else None, customer, rows)
     eyes.look()
     nearest = eyes.nearest(root)
     return _report(root, eyes, nearest, lowered, name or "segment", stored)
-
-
-def _with_tables(
-    engine: Engine, model: Model, plan: Plan, lowered: Lowered, known: Mapping[str, Known],
-    blocks: Mapping[str, BitMap], clock: datetime, timezone: str | None,
-) -> Model:  # fmt: skip
-    """The model with a table of members for each segment that a leaf asks SQL about (`any(o: … member of …)`)."""
-    wanted = {s for leaf in plan.leaves if leaf.kind == "leaf" for s in p.segments_named(leaf.expr)}
-    tables = dict(model.catalog.segments)
-    for i, name in enumerate(sorted(wanted - set(tables))):
-        if name in lowered.blocks:
-            scope = Scope(engine, model, clock, timezone or model.timezone)
-            members = blocks[name] if name in blocks else lowered.blocks[name].members(scope)
-        elif name in known and known[name].members is not None:
-            members = known[name].members or BitMap()
-        else:
-            hint = did_you_mean(name, known) if name not in known else "hand over its members"
-            raise QueryError(f"the members of segment {name!r} are not known", hint=hint)
-        ids = np.asarray(members.to_array(), dtype=np.int32)
-        engine.load(f"~why{i}", pa.table({"ordinal": pa.array(ids)}))
-        tables[name] = f"~why{i}"
-    return model.with_segments(tables)
 
 
 @dataclass
@@ -102,8 +77,7 @@ class _Eyes:
     one: OneCustomer
     plan: Plan
     known: Mapping[str, Known]
-    scope: Scope
-    blocks: Mapping[str, BitMap]
+    sets: Sets
     merged: Explanation | None
     customer: str
     limit: int
@@ -131,11 +105,8 @@ class _Eyes:
         self.records = self.one.records(self.customer)
 
     def _truth(self, leaf: Part) -> Truth:
-        if leaf.kind == "segment":
-            return self.one.ordinal in (self.known[leaf.segment].members or BitMap())
-        if leaf.block is not None:
-            known = self.blocks.get(leaf.segment)
-            return self.one.ordinal in (leaf.block.members(self.scope) if known is None else known)
+        if leaf.segment:
+            return self.one.ordinal in self.sets.of(leaf.segment)
         found = self.values[leaf.expr]
         return found if found is None else bool(found)
 
@@ -171,7 +142,7 @@ class _Eyes:
 def _report(
     root: Part, eyes: _Eyes, nearest: Nearest | None, lowered: Lowered, name: str, stored: BitMap | None
 ) -> SegmentExplanation:
-    blocks = dict(_all_blocks(eyes, lowered))
+    blocks = {key: block for beside in eyes.plan.blocks.values() for key, block in beside.items()}
     found = truth(root.formula, eyes.truths)
     member = found is True
     said = in_words(lowered.expr, blocks)
@@ -198,13 +169,6 @@ def _report(
         smallest=nearest.smallest if nearest else True,
         notes=notes,
     )
-
-
-def _all_blocks(eyes: _Eyes, lowered: Lowered) -> Iterator[tuple[str, Block]]:
-    yield from lowered.blocks.items()
-    for known in eyes.known.values():
-        if known.lowered is not None:
-            yield from known.lowered.blocks.items()
 
 
 @dataclass

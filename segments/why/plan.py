@@ -29,7 +29,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Part:
-    """One part of an opened definition. `segment`, `block`: the name; `number`: of a leaf."""
+    """One part of an opened definition. `number`: of a leaf; `segment`: name of a segment, or key of a block."""
 
     kind: str
     expr: p.Expr
@@ -37,7 +37,6 @@ class Part:
     number: int | None = None
     label: str = ""
     segment: str = ""
-    block: Block | None = None
 
     @property
     def formula(self) -> f.Formula:
@@ -60,16 +59,18 @@ class Part:
 
 @dataclass
 class Plan:
-    """Opens definitions. After `open`: `leaves` are the numbered parts in order."""
+    """Opens definitions. After `open`: `leaves`, the numbered parts in order; `blocks`, key → the blocks beside it."""
 
     known: Mapping[str, Known]
     leaves: list[Part] = field(default_factory=list)
+    blocks: dict[str, Mapping[str, Block]] = field(default_factory=dict)
     _numbers: dict[p.Expr, Part] = field(default_factory=dict)
     _opened: dict[str, Part] = field(default_factory=dict)
     _way: list[str] = field(default_factory=list)
 
     def open(self, lowered: Lowered) -> Part:
         """The whole definition. QueryError for segments nobody knows, and for a cycle, which it names."""
+        self.blocks |= dict.fromkeys(lowered.blocks, lowered.blocks)
         return self._part(lowered.expr, lowered, {expr: name for name, expr in reversed(lowered.rules)})
 
     def _part(self, expr: p.Expr, lowered: Lowered, rules: Mapping[p.Expr, str]) -> Part:
@@ -84,15 +85,15 @@ class Plan:
             case p.Call(function="is_true", args=(arg,)):
                 return Part("surely", expr, (self._part(arg, lowered, rules),), label=label)
             case p.MemberOf(segment=key, up=0) if key in lowered.blocks:
-                return self._leaf("block", expr, label, segment=key, block=lowered.blocks[key])
+                return self._leaf("block", expr, label, segment=key)
             case p.MemberOf(segment=name, up=0):
                 return self._segment(name, expr, label)
         return self._leaf("leaf", expr, label)
 
-    def _leaf(self, kind: str, expr: p.Expr, label: str, *, segment: str = "", block: Block | None = None) -> Part:
+    def _leaf(self, kind: str, expr: p.Expr, label: str, *, segment: str = "") -> Part:
         known = self._numbers.get(expr)
         if known is None:
-            known = Part(kind, expr, number=len(self.leaves), label=label, segment=segment, block=block)
+            known = Part(kind, expr, number=len(self.leaves), label=label, segment=segment)
             self._numbers[expr] = known
             self.leaves.append(known)
         return known

@@ -305,18 +305,18 @@ class Lucky:
         return "among the lucky"
 
     def members(self, scope):
-        assert scope.timezone == "Europe/Zurich"
+        assert scope.clock == NOW
         return BitMap(self.ids)
 
 
 def test_a_block_is_asked_once_and_spoken_out(shop):
     lowered = Lowered(p.Or((p.MemberOf("#l"), p.Compare("gt", F("Spend"), L(1000)))), {"#l": Lucky((2,))})
-    found = ask(shop, lowered, timezone="Europe/Zurich", name="vip")
+    found = ask(shop, lowered, name="vip")
     assert "among the lucky" in found.sentence
     assert found.tree.parts[0].kind == "block"
     assert [change.change for change in found.nearest] == ["they would have to be among the lucky"]
     assert not found.member
-    assert ask(shop, lowered, 2, timezone="Europe/Zurich").member
+    assert ask(shop, lowered, 2).member
     assert ask(shop, lowered, 1, blocks={"#l": BitMap([1])}).member
 
 
@@ -325,8 +325,11 @@ def test_a_segment_inside_a_condition_on_rows(shop):
     mine = p.Exists(("Orders",), p.MemberOf("chosen", 1))
     assert ask(shop, mine, segments={"chosen": Known(members=BitMap([1]))}).member
     assert not ask(shop, mine, 2, segments={"chosen": Known(members=BitMap([1]))}).member
-    with pytest.raises(QueryError, match="members of segment 'chosen' are not known"):
-        ask(shop, mine, segments={"chosen": Known(Lowered(p.TRUE))})
+    rich = Known(Lowered(p.Or((p.MemberOf("#l"), p.Compare("gt", F("Spend"), L(1000)))), {"#l": Lucky((2,))}))
+    assert not ask(shop, mine, segments={"chosen": rich}).member
+    assert ask(shop, mine, 2, segments={"chosen": rich}).member
+    with pytest.raises(QueryError, match="no segment 'chosen'"):
+        ask(shop, mine)
 
 
 def test_what_the_run_had_is_compared(shop):
