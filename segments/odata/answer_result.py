@@ -1,5 +1,6 @@
 """What a request is answered with: rows, and how they are written."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -93,6 +94,10 @@ class ODataAnswer:
         if self.next_link is not None:
             head["@odata.nextLink"] = self.next_link
         return head
+
+    def as_dict(self) -> Any:
+        """The document as `json.loads` reads it: nothing in it but what `json.dumps` takes, so decimals are floats."""
+        return json.loads(self.json())
 
     def csv(self, *, header: bool = True) -> str:
         """Rows as CSV; what a to-one relation leads to stands in columns `Relation/Name`. QueryError for lists."""

@@ -434,6 +434,9 @@ def test_every_type_has_its_spelling():
             '"Text":"","D":"-P738914D","T":"00:00:00","Day":"0001-01-01"}]}'
         )
         assert json.loads(found.body())["value"][0]["Big"] == 2**63 - 1
+        assert found.as_dict()["value"][1]["Exact"] == -0.5
+        assert found.value[1]["Exact"] == Decimal("-0.50")
+        assert json.loads(json.dumps(found.as_dict())) == found.as_dict()
         quoted = ask("$select=Big,Exact&$format=application/json;IEEE754Compatible=true")
         assert '{"Big":"9223372036854775807","Exact":"12345678901234567890.10"}' in quoted.body()
         assert quoted.content_type == "application/json;odata.metadata=minimal;IEEE754Compatible=true"
