@@ -16,7 +16,7 @@ _spec.loader.exec_module(pages)
 
 COMMANDS = {
     "init", "validate", "run", "ingest", "conflate", "status", "report", "explain", "tables", "query", "odata", "export", "profile",
-    "labels", "customer", "timeline", "relationship", "runs", "generations", "rollback", "doctor",
+    "labels", "customer", "timeline", "relationship", "refresh", "measure", "segment", "runs", "generations", "rollback", "doctor",
 }  # fmt: skip
 
 

@@ -97,7 +97,8 @@ NOUN_TO_TERM = {
     "OrderedEntity": "conflation order", "Preference": "preference", "Project": "project",
     "Resolution": "conflict resolution", "RowFilter": "row filter", "Rule": "rule", "ValueList": "value list",
     "Segment": "segment", "SegmentRule": "segment rule", "ListedCustomers": "list of customers",
-    "Projected": "projected attribute", "Measure": "measure",
+    "Projected": "projected attribute", "Measure": "measure", "Calculation": "calculation",
+    "Pick": "pick", "Dimension": "dimension", "Variable": "variable",
 }  # fmt: skip
 """Every noun a user declares, and the word of the glossary it is named after."""
 
