@@ -25,7 +25,7 @@ from unify.spec.criteria_values import Path, Tests, Times, exactly_one, some_num
 from unify.spec.windows import SpanText, WindowText
 
 MAX_LEVELS = 60
-"""Of criteria inside criteria. A predicate may be 100 levels deep, and a criterion becomes up to four."""
+"""Of mappings inside mappings. Each becomes a level or two of a predicate, which may have 100."""
 
 
 class AllOf(Noun):
@@ -359,7 +359,29 @@ for _noun in (
 ):
     _noun.model_rebuild(force=True, _types_namespace={"Criteria": Criteria})
 
-_ADAPTER: TypeAdapter[Any] = TypeAdapter(Criteria)
+
+def not_too_deep(value: Any) -> Any:
+    """The same; ValueError beyond MAX_LEVELS. Asked of the outermost criteria, without recursion."""
+    layer: list[Any] = [value] if isinstance(value, (Mapping, list, tuple)) else []
+    levels = 0
+    while layer:
+        levels += any(isinstance(here, Mapping) or _lists(here) for here in layer)
+        if levels > MAX_LEVELS:
+            raise ValueError(f"nested deeper than {MAX_LEVELS} levels: make segments of the inner parts and name them")
+        layer = [part for here in layer for part in (here.values() if isinstance(here, Mapping) else here)]
+        layer = [part for part in layer if isinstance(part, (Mapping, list, tuple))]
+    return value
+
+
+def _lists(value: Any) -> bool:
+    """A list directly in a list is a level too."""
+    return isinstance(value, (list, tuple)) and any(isinstance(part, (list, tuple)) for part in value)
+
+
+OutermostCriteria = Annotated[Criteria, BeforeValidator(not_too_deep, json_schema_input_type=Criteria)]
+"""Criteria as a segment or rule has them."""
+
+_ADAPTER: TypeAdapter[Any] = TypeAdapter(OutermostCriteria)
 
 
 def criteria(value: object) -> "str | Criterion":

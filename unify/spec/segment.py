@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from unify.spec.base import Name, Noun, Strings, known_zone
-from unify.spec.criteria import Criteria
+from unify.spec.criteria import OutermostCriteria
 from unify.spec.segmentation_query import SegmentationQuery
 
 MAX_TAGS = 20
@@ -20,7 +20,7 @@ class SegmentRule(Noun):
     The operation of the first rule is not looked at by the vendor; here it must be union (the default) or include.
     """
 
-    where: Criteria
+    where: OutermostCriteria
     operation: SetOperation = "union"
     name: str = ""
 
@@ -73,7 +73,7 @@ class Segment(Noun):
     projected    attributes that are exported with each member
     """
 
-    where: Criteria | None = None
+    where: OutermostCriteria | None = None
     rules: tuple[SegmentRule, ...] = ()
     query: SegmentationQuery | None = None
     members: ListedCustomers | None = None
