@@ -167,12 +167,12 @@ def _said(column: c.Column, value: float | None) -> float | str | None:
 
 def _bands(column: c.Column, a: Doubles, b: Doubles, ours: int, others: int) -> list[Band]:
     """Shares are of all customers of a side, so that with the missing ones they add up to 1."""
-    both = np.concatenate([a, b])
+    both = np.sort(np.concatenate([a, b]))
     if not len(both):
         return []
-    cuts = np.unique(np.quantile(both, np.arange(1, BANDS) / BANDS, method="inverted_cdf"))
-    ends = cuts if cuts[-1] == both.max() else np.append(cuts, both.max())
-    low, found, before = float(both.min()), list[Band](), (0, 0)
+    ranks = [-(-len(both) * k // BANDS) - 1 for k in range(1, BANDS + 1)]
+    ends = np.unique(both[np.maximum(ranks, 0)])
+    low, found, before = float(both[0]), list[Band](), (0, 0)
     for end in ends.tolist():
         upto = int(np.searchsorted(a, end, "right")), int(np.searchsorted(b, end, "right"))
         n, m = upto[0] - before[0], upto[1] - before[1]

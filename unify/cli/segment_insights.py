@@ -13,6 +13,9 @@ from unify.cli.where import opened
 if TYPE_CHECKING:
     from unify.core.insight_reports import Told
 
+__all__ = ["segment"]
+"""With the commands of this file."""
+
 Columns = Annotated[
     list[str] | None,
     typer.Option(
