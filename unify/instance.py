@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from unify.segment_handle import SegmentHandle
     from unify.segment_insights import Insights
     from unify.segment_verbs import Segments
+    from unify.spec import Segment
 
 register_pages()
 
@@ -326,6 +327,14 @@ class Instance:
 
         engine, project = self.engine(), self.project()
         return Explainer(engine, project, lists_of(engine, project))
+
+    def convert(
+        self, said: "Segment | str | Mapping[str, Any]", to: str, *, spelling: str | None = None, name: str = "segment"
+    ) -> str:
+        """A segment or a condition in another spelling: odata, sentence, json or yaml; docs/spellings.md."""
+        from unify.segment_spelling import converted
+
+        return converted(self, said, to, spelling=spelling, name=name)
 
     def segments(self) -> "Segments":
         """Every segment with state, members and run; also the verbs that make, change, preview and refresh them."""

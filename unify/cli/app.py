@@ -4,11 +4,9 @@ from typing import Annotated
 
 import typer
 
-from unify.cli import build, look, manage, measure, odata, relate, segment_convert, segment_insights
+from unify.cli import build, look, manage, measure, odata, relate, segment_convert
 from unify.cli.options import BUILD, LOOK, MANAGE
 from unify.cli.parsing import InitCommand
-
-assert segment_convert.segment is segment_insights.segment  # two files, one group
 
 app = typer.Typer(
     name="unify",
@@ -54,7 +52,7 @@ app.command("profile", rich_help_panel=LOOK)(look.profile)
 app.command("labels", rich_help_panel=LOOK)(look.labels)
 app.command("customer", rich_help_panel=LOOK)(relate.customer)
 app.command("timeline", rich_help_panel=LOOK)(relate.timeline)
-app.add_typer(segment_insights.segment, name="segment", rich_help_panel=LOOK)
+app.add_typer(segment_convert.segment, name="segment", rich_help_panel=LOOK)
 app.add_typer(measure.measure, name="measure", rich_help_panel=LOOK)
 app.add_typer(relate.relationship, name="relationship", rich_help_panel=LOOK)
 app.command("runs", rich_help_panel=MANAGE)(manage.runs)

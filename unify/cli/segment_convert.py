@@ -5,12 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import unify.cli.segment_insights  # noqa: F401 - its commands come before this one
 from unify.cli.options import AnInstance
 from unify.cli.segment import segment
 from unify.cli.where import opened
 
 if TYPE_CHECKING:
     from unify.spec.segment import Segment
+
+__all__ = ["convert", "segment"]
 
 
 @segment.command("convert")
@@ -34,8 +37,6 @@ def convert(
     instance: AnInstance = None,
 ) -> None:
     """Say a segment otherwise. What a spelling cannot say is an error that names it."""
-    from segments.model import model_of
-    from segments.spellings.convert import convert as converted
     from unify.core.documents import read_segment
 
     if sum(given is not None for given in (name, where, file)) != 1:
@@ -48,6 +49,4 @@ def convert(
             said = acme.segments().definition(name)
         else:
             said = read_segment("segment", file) if file is not None else str(where)
-        model = model_of(acme.engine(), acme.project())
-        known = dict.fromkeys((info.name for info in acme.segments().all()), model.catalog.customers)
-        print(converted(said, to, model.with_segments(known), spelling=spelling, name=name or "segment"))
+        print(acme.convert(said, to, spelling=spelling, name=name or "segment"))
