@@ -9,6 +9,7 @@ from segments.criteria_here import Here
 from segments.lowering import Block, Lowered
 from segments.model import Model
 from segments.predicates import tree as p
+from unify.core.errors import QueryError
 from unify.spec.segment import Segment
 
 Rules = tuple[tuple[str, p.Expr], ...]
@@ -72,7 +73,11 @@ def _query(here: Here, segment: Segment) -> tuple[p.Expr, Rules]:
     from segments.segmentation_query import lower_query
 
     assert segment.query is not None
-    found = lower_query(segment.query, here.model, timezone=here.zone)
+    spot = here.at("query")
+    try:
+        found = lower_query(segment.query, here.model, timezone=here.zone)
+    except QueryError as error:
+        raise QueryError(error.message, where=spot.at(error.where).place, hint=error.hint) from None
     here.blocks.update(found.blocks)
     return pinned(found.expr, here.now), tuple((name, pinned(expr, here.now)) for name, expr in found.rules)
 
