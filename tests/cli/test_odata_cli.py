@@ -64,7 +64,7 @@ def test_values_properties_and_nothing(cli, sample):
 @pytest.mark.parametrize(
     ("request_", "error", "hint"),
     [
-        ("Customers", "NotFoundError", "did you mean Customer?"),
+        ("Customers", "NotFoundError", "did you mean Customer"),
         ("Customer?$filter=Ctiy eq 'x'", "BindError", "did you mean City?"),
         ("Customer?$fitler=City eq 'x'", "ODataSyntaxError", "did you mean $filter?"),
         ("Customer/$query", "ODataUnsupportedError", ""),
