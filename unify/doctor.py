@@ -201,7 +201,7 @@ def _members(store: Store) -> Check:
         store.members_file(file)  # StoreError says which, and what to do
     if not files:
         return Check(name="members", state="ok", message="of segments: none yet")
-    return Check(name="members", state="ok", message=f"of segments: {len(files):,} files, whole")
+    return Check(name="members", state="ok", message=f"of segments: {len(files):,} whole files")
 
 
 def _leftovers(store: Store, layout: Layout, kept: list[Generation]) -> Check:

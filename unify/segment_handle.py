@@ -47,7 +47,6 @@ class SegmentHandle:
     def __init__(self, reading: Reading, name: str, info: Callable[[str], SegmentInfo]) -> None:
         self.name = name
         self._reading, self._info = reading, info
-        self._customers = reading.opened.customers if name in reading.rows else None
 
     # ── now ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -82,6 +81,10 @@ class SegmentHandle:
     def _bitmap(self) -> BitMap:
         return self._reading.bitmap(self.name)
 
+    @cached_property
+    def _find(self) -> Callable[[str], int | None]:
+        return self._reading.opened.customers.ordinal
+
     @property
     def bitmap(self) -> BitMap:
         """Ordinals of the members: a copy that is yours. QueryError when it is inactive or was never found."""
@@ -99,10 +102,8 @@ class SegmentHandle:
         members = self._bitmap
         if not isinstance(customer, str):
             return False
-        try:
-            return self.ordinal_of(customer) in members
-        except NotFoundError:
-            return False
+        ordinal = self._find(customer)
+        return ordinal is not None and ordinal != GONE and ordinal in members
 
     def is_member(self, customer: str) -> bool:
         """The same; NotFoundError for somebody who is no customer.
@@ -113,9 +114,9 @@ class SegmentHandle:
 
     def ordinal_of(self, customer: str) -> int:
         """The customer's number in bitmaps; NotFoundError when there is no such customer."""
-        ordinal = self._reading.opened.customers.ordinal(customer)
+        ordinal = self._find(customer)
         if ordinal is None:
-            ordinal = self._reading.opened.by_key(customer)
+            raise self._reading.opened.nobody(customer)
         if ordinal == GONE:
             raise NotFoundError(f"customer {customer} is gone: all of its records were deleted")
         return ordinal

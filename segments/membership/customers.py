@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from unify.core.engine import Engine
+from unify.core.errors import QueryError
 from unify.core.names import table_of
 from unify.core.steps import Query
 
@@ -65,31 +66,42 @@ class Customers:
     def open(self) -> "Customers":
         """Read the ids now, so that the first question is as fast as the others."""
         if self._ids is None:
-            self._ids = _index(self._engine, IDS_SQL)
+            self._open()
         return self
 
     def ordinal(self, customer: str) -> int | None:
         """The ordinal of a CustomerId (retired ones resolve) or a record (`crm.Contacts:C-1`, `crm_Contacts:C-1`).
 
-        None when nobody is called so; GONE for a customer without records.
+        None when nobody is called so; GONE for a customer without records. A record may be named by its key alone: that
+        takes milliseconds; QueryError when several entities have it.
         """
-        if self._ids is None:
-            self.open()
-        assert self._ids is not None
         if CUSTOMER_ID.match(customer):
-            return self._ids.find(customer)
+            return (self._ids or self._open()).find(customer)
         entity, colon, key = customer.partition(":")
-        if not colon:
-            return None
-        return self._record(entity, key)
+        if colon:
+            records = self._records or self._open_records()
+            if (known := self._entities.get(entity)) is not None:
+                return records.find(sha256(f"{known}:{key}".encode()).hexdigest()[:32])
+        return self._by_key(customer)
 
-    def _record(self, entity: str, key: str) -> int | None:
-        if self._records is None:
-            names = self._engine.fetch(Query("SELECT DISTINCT entity FROM members")).column(0).to_pylist()
-            self._entities = {n: n for n in names} | {table_of(n): n for n in names}
-            self._records = _index(self._engine, RECORDS_SQL)
-        known = self._entities.get(entity)
-        return None if known is None else self._records.find(sha256(f"{known}:{key}".encode()).hexdigest()[:32])
+    def _open(self) -> _Index:
+        self._ids = _index(self._engine, IDS_SQL)
+        return self._ids
+
+    def _open_records(self) -> _Index:
+        names = self._engine.fetch(Query("SELECT DISTINCT entity FROM members")).column(0).to_pylist()
+        self._entities = {n: n for n in names} | {table_of(n): n for n in names}
+        self._records = _index(self._engine, RECORDS_SQL)
+        return self._records
+
+    def _by_key(self, key: str) -> int | None:
+        sql = "SELECT ordinal, entity FROM members WHERE key = $key ORDER BY entity"
+        found = self._engine.fetch(Query(sql, {"key": key})).to_pylist()
+        if len(found) > 1:
+            which = ", ".join(f"{row['entity']}:{key}" for row in found)
+            hint = f"say which: {which}"
+            raise QueryError(f"{key!r} is a key of several entities", hint=hint)
+        return int(found[0]["ordinal"]) if found else None
 
 
 def _index(engine: Engine, sql: str) -> _Index:

@@ -27,7 +27,7 @@ def test_a_healthy_instance(cli, sample):
     assert said.json["ok"]
     assert set(states(said.json).values()) == {"ok"}
     assert list(states(said.json)) == [
-        "Python", "DuckDB", "packages", "instance", "catalog", "generation 1", "lease", "runs", "leftovers", "permission",
+        "Python", "DuckDB", "packages", "instance", "catalog", "generation 1", "lease", "runs", "leftovers", "members", "permission",
         "disk",
     ]  # fmt: skip
     with unify.open(sample) as acme:
@@ -101,6 +101,23 @@ def test_a_failed_run_and_leftovers_are_warnings(cli, own_sample, tiny):
     assert check(said.json, "runs")["message"].startswith("run 2 failed: columns in the source data have changed")
     assert "\n" not in check(said.json, "runs")["message"]
     assert "000099.duckdb" in check(said.json, "leftovers")["message"]
+
+
+def test_members_of_segments(cli, own_sample):
+    """A file that is no longer what was written fails; one that nothing refers to is a leftover."""
+    with unify.open(own_sample) as acme:
+        acme.segments().create("gold", "RewardPoints gt 1000")
+        acme.segments().refresh("gold")
+    said = cli("doctor", "-i", own_sample, "--json")
+    assert check(said.json, "members")["message"] == "of segments: 1 whole files"
+    [file] = (own_sample / "memberships").iterdir()
+    (own_sample / "memberships" / f"{'0' * 64}.roaring").write_bytes(b"x")
+    said = cli("doctor", "-i", own_sample, "--json")
+    assert (said.code, states(said.json)["leftovers"]) == (0, "warn")
+    file.write_bytes(file.read_bytes()[:-1])
+    said = cli("doctor", "-i", own_sample, "--json")
+    assert said.code == 4
+    assert "damaged" in check(said.json, "members")["message"]
 
 
 def test_nothing_published_yet(cli, tmp_path):
