@@ -107,13 +107,21 @@ def value(expr: p.Expr, sight: Sight) -> Value:
     """Text of a value; of a condition, one that is true, false and null when the condition is."""
     if isinstance(expr, (p.And, p.Or, p.Not, p.Compare, p.In, p.Exists, p.MemberOf)) or _is_logic(expr):
         if never_null(expr):
-            return f"({true(expr, sight)})"
+            text = true(expr, sight)
+            return f"({text})" if _never_null_in_odata(expr, sight) else f"(({text}) eq true)"
         unsayable(expr, "as a value it is null too, which and, or, not and comparisons in OData are not")
     return values_of(expr, sight, value, true)
 
 
 def _is_logic(expr: p.Expr) -> bool:
     return isinstance(expr, p.Call) and expr.function in ("is_true", "is_null")
+
+
+def _never_null_in_odata(expr: p.Expr, sight: Sight) -> bool:
+    """Whether its text is never null either; that of a condition that is sure may be null where it is not true."""
+    if isinstance(expr, p.Exists):
+        return expr.where == p.TRUE or not sight.is_one(expr)
+    return isinstance(expr, (p.MemberOf, p.Compare)) or (isinstance(expr, p.Call) and expr.function == "is_null")
 
 
 def never_null(expr: p.Expr) -> bool:

@@ -135,3 +135,17 @@ def test_depth_beyond_odatas_is_refused():
         tree = p.Or((F("Vip"), p.And((F("Vip"), tree))))
     with pytest.raises(QueryError):
         odata_text(tree, MODEL)
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        p.Call("is_null", (p.Call("is_true", (F("Vip"),)),)),
+        p.Compare("is", p.Call("is_true", (F("Vip"),)), p.FALSE),
+        p.Compare("eq", p.Exists(("Town",), p.Compare("gt", F("People"), L(5))), p.FALSE),
+    ],
+)
+def test_a_condition_that_is_surely_true_or_false_stays_so_as_a_value(tree):
+    rows, segments = making.world_rows(random.Random("values"))
+    world = oracle.World(rows, making.CLOCK, segments)
+    assert who(filter_of_text(odata_text(tree, MODEL), MODEL), world) == who(tree, world)
