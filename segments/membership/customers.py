@@ -19,6 +19,10 @@ from unify.core.names import table_of
 from unify.core.steps import Query
 
 CUSTOMER_ID = re.compile(r"[0-9a-f]{32}\Z")
+BUCKETS = 2**16
+BUCKET_SHIFT = 48
+"""Ids are spread evenly: of a million, 15 share their first 16 bits. Four steps of bisection instead of twenty, each of
+which would wait for memory."""
 GONE = -1
 """Ordinal of an id that was retired with all its records."""
 
@@ -40,12 +44,16 @@ class _Index:
         order = np.argsort(high)  # of equal first halves any order will do: `find` looks at all of them
         self._high = array("Q", high[order].tobytes())
         self._low = array("Q", halves[order, 1].astype(np.uint64).tobytes())
+        buckets = np.arange(BUCKETS, dtype=np.uint64) << np.uint64(BUCKET_SHIFT)
+        starts = np.searchsorted(high[order], buckets)
+        self._starts = array("I", np.append(starts, len(high)).astype(np.uint32).tobytes())
         self._ordinals = array("i", ordinals.to_numpy(zero_copy_only=False)[order].astype(np.int32).tobytes())
 
     def find(self, digits: str) -> int | None:
         """The ordinal; None when the id is not there."""
         high = int(digits[:16], 16)
-        place = bisect_left(self._high, high)
+        bucket = high >> BUCKET_SHIFT
+        place = bisect_left(self._high, high, self._starts[bucket], self._starts[bucket + 1])
         while place < len(self._high) and self._high[place] == high:
             if self._low[place] == int(digits[16:], 16):
                 found: int = self._ordinals[place]
