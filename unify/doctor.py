@@ -195,7 +195,7 @@ def _runs(store: Store) -> Check:
 
 def _members(store: Store) -> Check:
     """Every file of members that the catalog refers to is there and is what was written."""
-    rows = {row.file for row in store.membership_history() if row.file is not None}
+    rows = {row.file for row in store.membership_history(kept=True) if row.file is not None}
     files = sorted(rows | {step.file for step in store.identity_steps().values() if step.file is not None})
     for file in files:
         store.members_file(file)  # StoreError says which, and what to do
@@ -209,7 +209,9 @@ def _leftovers(store: Store, layout: Layout, kept: list[Generation]) -> Check:
     building = next((r.number for r in store.runs(1) if r.state == "running" and store.lease_holder()), None)
     found = [p.name for p in layout.leftovers({g.number for g in kept}, building)]
     if building is None:
-        needed = {row.file for row in store.membership_history()} | {s.file for s in store.identity_steps().values()}
+        needed = {row.file for row in store.membership_history(kept=True)} | {
+            s.file for s in store.identity_steps().values()
+        }
         found += [p.name for p in strays(layout, {file for file in needed if file is not None})]
     if found:
         shown = ", ".join(found[:3]) + (" …" if len(found) > 3 else "")

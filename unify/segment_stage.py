@@ -17,7 +17,7 @@ from pyroaring import BitMap
 from segments.membership.codec import from_bytes, to_bytes
 from segments.membership.declared import Declared, all_declared, check_in_force, hash_of
 from segments.membership.differences import difference
-from segments.membership.identity import Changes, Heirs, follow, way
+from segments.membership.identity import Changes, Heirs, follow, lineage, way
 from segments.membership.stage import Found, Last, Stage
 from segments.model import Model, model_of
 from unify.core.memory import peak_mib
@@ -57,7 +57,8 @@ class Before:
     ) -> None:
         """`now`: what became of customers since `parent`, the generation this one is built on; None: it is kept."""
         self._store, self._generation, self._now, self._usable = store, generation, now, usable
-        self.parents = {n: step.parent for n, step in store.identity_steps().items()}
+        self._steps = store.identity_steps()
+        self.parents = {n: step.parent for n, step in self._steps.items()}
         if now is not None:
             self.parents[generation] = parent
         self._changes: dict[int, Changes] = {}
@@ -67,9 +68,9 @@ class Before:
     def _rows(self) -> dict[str, Membership]:
         """Of each segment the latest row with members, on this generation or one it comes from."""
         found: dict[str, Membership] = {}
-        for row in self._store.membership_history():
-            common, _ = way(self.parents, row.generation, self._generation)
-            if row.file is not None and common == row.generation and self._usable(row):
+        mine = set(lineage(self.parents, self._generation))
+        for row in self._store.membership_history(kept=True):
+            if row.generation in mine and self._usable(row):
                 found[row.segment] = row
         return found
 
@@ -94,7 +95,7 @@ class Before:
         if generation == self._generation and self._now is not None:
             return self._now
         if generation not in self._changes:
-            file = self._store.identity_steps()[generation].file
+            file = self._steps[generation].file
             self._changes[generation] = Changes.from_bytes(self._store.members_file(file) if file else b"")
         return self._changes[generation]
 

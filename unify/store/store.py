@@ -220,11 +220,12 @@ class Store:
         found = self._catalog.rows(OF_GENERATION, {"generation": generation, "until": until})
         return {row["segment"]: membership(row) for row in found}
 
-    def membership_history(self, segment: str | None = None) -> list[Membership]:
-        """Every run that looked at a segment, or at any, oldest first."""
+    def membership_history(self, segment: str | None = None, *, kept: bool = False) -> list[Membership]:
+        """Every run that looked at a segment, or at any, oldest first; `kept`: those whose members still are."""
         found = self._catalog.rows(
-            "SELECT * FROM memberships WHERE $segment IS NULL OR segment = $segment ORDER BY run, segment",
-            {"segment": segment},
+            "SELECT * FROM memberships WHERE ($segment IS NULL OR segment = $segment)"
+            " AND (NOT $kept OR file IS NOT NULL) ORDER BY run, segment",
+            {"segment": segment, "kept": kept},
         )
         return [membership(row) for row in found]
 
