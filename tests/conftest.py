@@ -1,6 +1,7 @@
 """What several rooms' tests share."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -8,12 +9,15 @@ import pytest
 from hypothesis import settings
 
 import unify
+from unify.instance import Instance
 
 settings.register_profile("same each time", derandomize=True, print_blob=True)
 settings.register_profile("explore", print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same each time"))
 
 SAMPLE_PROJECT = Path(__file__).parents[1] / "sample_data" / "project.yaml"
+CONTOSO_PROJECT = Path(__file__).parent / "contoso" / "project.yaml"
+CONTOSO_DATA = Path(__file__).parents[1] / ".." / "shared" / "data" / "contoso"
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +28,19 @@ def sample_instance(tmp_path_factory):
         generation = instance.status().published
     with duckdb.connect(str(generation.path), read_only=True) as connection:
         yield connection
+
+
+@pytest.fixture(scope="session")
+def contoso_data() -> Path:
+    """The folder of the publisher's Contoso files."""
+    if not CONTOSO_DATA.is_dir():
+        pytest.skip("the publisher's Contoso files are not beside the project")
+    return CONTOSO_DATA
+
+
+@pytest.fixture(scope="session")
+def contoso(contoso_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    """An instance that has run tests/contoso/project.yaml once. Only read it; what writes takes a copy of its folder."""
+    with unify.open(tmp_path_factory.mktemp("contoso") / "instance", create=True) as instance:
+        instance.run(CONTOSO_PROJECT, base=contoso_data)
+        yield instance

@@ -1,44 +1,12 @@
 """The publisher's purchases and reviews at their customers: counts as SQL by hand over the files has them."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import pytest
 
-import unify
 from unify.instance import Instance
 
-DATA = Path(__file__).parents[2] / ".." / "shared" / "data" / "contoso"
-PROJECT = """
-name: contoso
-sources:
-  crm:
-    Contacts:
-      {files: Contact.csv, key: ContactId, columns: {Telephone: string, DateOfBirth: date, CreatedOn: date}}
-  loyalty:
-    Members:
-      {files: Customer-Loyalty.csv, key: LoyaltyId, columns: {Telephone: string, DateOfBirth: date, CreatedOn: date}}
-  web:
-    Orders: {files: OnlinePurchases.csv, key: PurchaseId, type: activity, timestamp: PurchasedOn}
-    Reviews: {files: WebsiteReviews_LinkedToEcommerceContacts.csv, key: ReviewId, type: activity, timestamp: ReviewDate}
-  pos:
-    Purchases: {files: POSPurchases.csv, key: PurchaseId, type: activity, timestamp: PurchasedOn}
-conflation:
-  order: [crm.Contacts, loyalty.Members]
-  match:
-    loyalty.Members -> crm.Contacts:
-      - {name: e-mail, when: [{field: EMail, normalize: [lower]}]}
-relationships:
-  purchases: pos.Purchases.LoyaltyId -> loyalty.Members.LoyaltyId
-  orders: web.Orders.ContactId -> crm.Contacts.ContactId
-  reviews: web.Reviews.UserId -> crm.Contacts.ContactId
-  members: loyalty.Members.ContactId -> crm.Contacts.ContactId
-activities:
-  pos: {entity: pos.Purchases, type: SalesOrder, display: ActivityTypeDisplay, title: Subject, event: ProductId}
-  online: {entity: web.Orders, type: SalesOrder, display: ActivityTypeDisplay, title: Subject, event: ProductId}
-  review: {entity: web.Reviews, type: Feedback, display: ActivityTypeDisplay, event: ReviewRating, detail: ReviewText}
-"""
 FILES = {
     "pos_Purchases": ("POSPurchases.csv", "PurchaseId", "LoyaltyId", "loyalty.Members", "Customer-Loyalty.csv"),
     "web_Orders": ("OnlinePurchases.csv", "PurchaseId", "ContactId", "crm.Contacts", "Contact.csv"),
@@ -53,24 +21,13 @@ FILES = {
 """Table to its file, its key, the column that refers, and what that refers to."""
 
 
-@pytest.fixture(scope="module")
-def contoso(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
-    if not DATA.is_dir():
-        pytest.skip("the publisher's Contoso files are not beside the project")
-    folder = tmp_path_factory.mktemp("contoso")
-    (folder / "project.yaml").write_text(PROJECT, encoding="utf-8")
-    with unify.open(folder / "instance", create=True) as instance:
-        instance.run(folder / "project.yaml", base=DATA)
-        yield instance
-
-
 @pytest.mark.parametrize("table", FILES)
-def test_every_customer_has_as_many_as_the_files_say(contoso: Instance, table: str) -> None:
+def test_every_customer_has_as_many_as_the_files_say(contoso: Instance, contoso_data: Path, table: str) -> None:
     """Rows of the file, joined to the file of the records, counted by customer: equal, customer by customer."""
     name, key, refers, entity, records = FILES[table]
     with contoso.connect() as db:
-        raw = f"(SELECT DISTINCT {key} AS k, {refers} AS f FROM read_csv('{DATA / name}', all_varchar = true))"
-        known = f"(SELECT DISTINCT {refers if entity != 'crm.Contacts' else 'ContactId'} AS f FROM read_csv('{DATA / records}', all_varchar = true))"
+        raw = f"(SELECT DISTINCT {key} AS k, {refers} AS f FROM read_csv('{contoso_data / name}', all_varchar = true))"
+        known = f"(SELECT DISTINCT {refers if entity != 'crm.Contacts' else 'ContactId'} AS f FROM read_csv('{contoso_data / records}', all_varchar = true))"
         side = duckdb.sql(f"SELECT a.k, a.f FROM {raw} AS a SEMI JOIN {known} AS b ON a.f = b.f").to_arrow_table()
         db.register("by_hand", side)
         wanted = dict(

@@ -1,58 +1,17 @@
 """The publisher's Contoso files through the whole job: rows accounted for, and ten customers that explain themselves."""
 
 import csv
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-import unify
 from unify.instance import Instance
 
-DATA = Path(__file__).parents[2] / ".." / "shared" / "data" / "contoso"
-PROJECT = """
-name: contoso
-sources:
-  crm:
-    Contacts:
-      {files: Contact.csv, key: ContactId, columns: {Telephone: string, DateOfBirth: date, CreatedOn: date}}
-  loyalty:
-    Members:
-      {files: Customer-Loyalty.csv, key: LoyaltyId, columns: {Telephone: string, DateOfBirth: date, CreatedOn: date}}
-  web:
-    Orders: {files: OnlinePurchases.csv, key: PurchaseId, type: activity, timestamp: PurchasedOn}
-    Reviews: {files: WebsiteReviews_LinkedToEcommerceContacts.csv, key: ReviewId, type: activity, timestamp: ReviewDate}
-  pos:
-    Purchases: {files: POSPurchases.csv, key: PurchaseId, type: activity, timestamp: PurchasedOn}
-conflation:
-  order: [crm.Contacts, loyalty.Members]
-  match:
-    loyalty.Members -> crm.Contacts:
-      - {name: e-mail, when: [{field: EMail, normalize: [lower]}]}
-      - name: birth date and name in any order
-        when: [{field: DateOfBirth}, {field: FullName, normalize: [lower], compare: token_sort, precision: 80}]
-resolution:
-  EMail: most recent by CreatedOn
-"""
 
-
-@pytest.fixture(scope="module")
-def contoso(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
-    if not DATA.is_dir():
-        pytest.skip("the publisher's Contoso files are not beside the project")
-    folder = tmp_path_factory.mktemp("contoso")
-    (folder / "project.yaml").write_text(PROJECT, encoding="utf-8")
-    with unify.open(folder / "instance", create=True) as instance:
-        instance.run(folder / "project.yaml", base=DATA)
-        yield instance
-
-
-def test_every_row_of_every_file_is_accounted_for(contoso: Instance) -> None:
+def test_every_row_of_every_file_is_accounted_for(contoso: Instance, contoso_data: Path) -> None:
     report = contoso.report()
     assert all(arrow.balanced for arrow in report.arrows)
     for entity in report.entities:
         name = contoso.project().entity(entity.entity).files[0]
-        with (DATA / name).open(encoding="utf-8-sig", newline="") as file:
+        with (contoso_data / name).open(encoding="utf-8-sig", newline="") as file:
             rows = sum(1 for _ in csv.reader(file)) - 1
         assert entity.rows_in == rows, name
         assert entity.rows_in == entity.rows_kept + entity.rows_quarantined
