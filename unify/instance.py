@@ -2,7 +2,7 @@
 
     acme = unify.open("acme")
     acme.run("project.yaml")                         build and publish; the only verbs that take the writer's lease:
-                                                     run, ingest, conflate, rollback
+                                                     run, ingest, conflate, refresh, rollback
     acme.customers()  acme.table("links")  acme.sql("SELECT …")
     acme.explain("crm.Contacts:C-1", "loyalty.Members:L-9")
     acme.customer("crm.Contacts:C-1")  acme.timeline("crm.Contacts:C-1")
