@@ -46,6 +46,10 @@ class Catalog:
         """A connection that sees one state of the catalog and cannot change it. Works in a read-only directory."""
         with trouble(self.path, "read the catalog"), self._readable() as connection:
             connection.row_factory = sqlite3.Row
+            if not self._checked and _version(connection) < len(MIGRATIONS):
+                with _brought_up_to_date(connection) as copy:
+                    yield copy
+                return
             if not self._checked:
                 self._check_version(connection)
             yield connection
@@ -82,12 +86,6 @@ class Catalog:
                 where=str(self.path),
                 hint="upgrade unify",
             )
-        if version < len(MIGRATIONS):
-            raise StoreError(
-                f"the catalog has version {version}, this unify needs {len(MIGRATIONS)}",
-                where=str(self.path),
-                hint="write to it once with this unify (any `unify run` does) and it is brought up to date",
-            )
         self._checked = True
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
@@ -96,10 +94,7 @@ class Catalog:
                 self._check_version(connection)
             return
         with _transaction(connection, "migrate"):
-            for name in MIGRATIONS[_version(connection) :]:  # asked again: another process may have been faster
-                for statement in _statements(resources.files("unify.store").joinpath("sql", name).read_text("utf-8")):
-                    connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+            _bring_up_to_date(connection)
         self._checked = True
 
     @contextmanager
@@ -178,6 +173,25 @@ def _transaction(connection: sqlite3.Connection, point: str) -> Iterator[None]:
             connection.execute("ROLLBACK")
         raise
     failpoint(f"{point}.after_commit")
+
+
+def _bring_up_to_date(connection: sqlite3.Connection) -> None:
+    """Run what is missing. The version is asked here, inside the transaction: another process may have been faster."""
+    for name in MIGRATIONS[_version(connection) :]:
+        for statement in _statements(resources.files("unify.store").joinpath("sql", name).read_text("utf-8")):
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+@contextmanager
+def _brought_up_to_date(old: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """A copy in memory of an older unify's catalog, as this one wants it: reading changes no file. The next writer does
+    it in place."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as copy:
+        copy.row_factory = sqlite3.Row
+        old.backup(copy)
+        _bring_up_to_date(copy)
+        yield copy
 
 
 def _version(connection: sqlite3.Connection) -> int:
