@@ -32,9 +32,9 @@ from segments.odata import (
     print_path,
     print_request,
 )
-from segments.odata.ast import EnumLiteral, GeoLiteral, Literal
-from segments.odata.ast import Path as ODataPath
-from segments.odata.lexer import valid_name
+from segments.odata.syntax.ast import EnumLiteral, GeoLiteral, Literal
+from segments.odata.syntax.ast import Path as ODataPath
+from segments.odata.syntax.lexer import valid_name
 
 DATA = Path(__file__).parents[1] / ".." / "shared" / "data" / "odata"
 FILES = ("odata-abnf-testcases.yaml", "odata-aggregation-testcases.yaml")

@@ -1,63 +1,24 @@
 """A declared segment as one predicate tree over Customer, plus the blocks that no predicate can say.
 
-    Segment ──lower──▶ Lowered(expr, blocks, rules)
-
-A block (top 100 by spend, a sequence of events, a list of customers, SQL) finds a set of customers by itself. The tree
-names it as it names other segments, `MemberOf("#…")`, so that every evaluator of trees works with blocks too.
+Segment ──lower──▶ Lowered(expr, blocks, rules)          one of the six ways to say who is in
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection
 from datetime import datetime
-from typing import Protocol
 
-from pyroaring import BitMap
-
+from segments.blocks.condition import spoken
+from segments.blocks.listed import Listed, ListedInFile
+from segments.criteria.conditions import lower_criteria, pinned
+from segments.criteria.here import Here
+from segments.lowered import Block, Lowered
+from segments.manual_sql import ManualSql
 from segments.model import Model
 from segments.predicates import tree as p
-from unify.core.engine import Engine
-from unify.core.errors import SpecError
-from unify.spec.criteria import AllOf, AnyOf, InSegment, NotThis
+from segments.vendor.segmentation_query import lower_query
+from unify.core.errors import QueryError
 from unify.spec.segment import Segment
 
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Where a block finds its members. `clock`: the run's moment, UTC. `timezone`: of the segment."""
-
-    engine: Engine
-    model: Model
-    clock: datetime
-    timezone: str
-
-
-class Block(Protocol):
-    """A set of customers that is found by its own means. Frozen and hashable: equal blocks are worked out once."""
-
-    @property
-    def sentence(self) -> str:
-        """In words, as part of a segment's sentence: `among the top 100 by TotalSpend`."""
-
-    @property
-    def segments(self) -> frozenset[str]:
-        """Segments it names; their tables are in the model's catalog when `members` is called."""
-
-    def members(self, scope: Scope) -> BitMap:
-        """Ordinals of the customers in it; QueryError as bind raises it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lowered:
-    """A segment, ready to be evaluated.
-
-    expr    over Customer; `MemberOf` names segments, or blocks by their key
-    blocks  key (begins with `#`, derived from what the block says) → block
-    rules   name of a rule → its own expression, in order, for counts per rule; empty when there is one rule
-    """
-
-    expr: p.Expr
-    blocks: Mapping[str, Block] = field(default_factory=dict)
-    rules: tuple[tuple[str, p.Expr], ...] = ()
+Rules = tuple[tuple[str, p.Expr], ...]
 
 
 def lower(
@@ -77,54 +38,74 @@ def lower(
     Raises QueryError with the place, `segments.vip.where.all[1]`: unknown names, values of another type, windows that
     make no sense. The segment's waterfall must have been through `expanded`.
     """
-    from segments.lowering_kinds import lowered
-
-    return lowered(segment, model, name, base_clock, known)
+    now = p.Call("now") if base_clock is None else p.literal(base_clock)
+    zone = segment.timezone or model.timezone
+    place = f"segments.{name}" if name else "segment"
+    here = Here(model, zone, now, model.catalog.customers, place, {}, known)
+    expr, rules = _said(here, segment, name)
+    if segment.suppress:
+        out = tuple(p.MemberOf(here.at(f"suppress[{i}]").segment(s)) for i, s in enumerate(segment.suppress))
+        expr = p.And((expr, p.Not(p.Or(out) if len(out) > 1 else out[0])))
+    return Lowered(expr, here.blocks, rules)
 
 
 def sentence_of(found: Lowered) -> str:
     """A segment in words, its blocks spoken out."""
-    from segments.blocks.condition import spoken
-
     return spoken(found.expr, dict(found.blocks))
 
 
-def depends_on(found: Lowered) -> frozenset[str]:
-    """The segments that must be there before this one is worked out."""
-    named = {s for s in p.segments_named(found.expr) if not s.startswith("#")}
-    return frozenset(named).union(*(block.segments for block in found.blocks.values()))
+def _said(here: Here, segment: Segment, name: str) -> tuple[p.Expr, Rules]:
+    match segment.kind:
+        case "where":
+            assert segment.where is not None
+            return lower_criteria(here.at("where"), segment.where), ()
+        case "rules":
+            return _rules(here, segment)
+        case "query":
+            return _query(here, segment)
+        case "members":
+            return _members(here, segment, name), ()
+        case "sql":
+            return here.at("sql").block(ManualSql(segment.sql or ""), "sql"), ()
+    sources = tuple(p.MemberOf(here.at(f"waterfall.{to}").segment(of)) for to, of in segment.waterfall.items())
+    return (p.Or(sources) if len(sources) > 1 else sources[0]), ()
 
 
-def expanded(segments: Mapping[str, Segment]) -> dict[str, Segment]:
-    """The same with the segments that waterfalls make, each after its waterfall.
-
-    A waterfall's n-th segment: who is in the n-th segment it takes from and in none of those before; suppressed,
-    active, frozen and ended as the waterfall. SpecError when a name is taken.
-    """
-    found = dict(segments)
-    owner = dict.fromkeys(segments, "a segment of that name")
-    for name, segment in segments.items():
-        for made in segment.waterfall:
-            if made in owner:
-                raise SpecError(
-                    f"{made!r} is taken by {owner[made]}", where=f"segments.{name}.waterfall", hint="use another name"
-                )
-            owner[made] = f"the waterfall {name}"
-        found |= dict(_exclusive(segment))
-    return found
-
-
-def _exclusive(segment: Segment) -> "list[tuple[str, Segment]]":
-    made: list[tuple[str, Segment]] = []
-    before: list[InSegment] = []
-    for name, source in segment.waterfall.items():
-        here = InSegment(segment=source)
-        where = AllOf(all=(here, NotThis(**{"not": AnyOf(any=tuple(before))}))) if before else here
-        shared = {key: getattr(segment, key) for key in _SHARED}
-        made.append((name, Segment(where=where, **shared)))
-        before.append(here)
-    return made
+def _rules(here: Here, segment: Segment) -> tuple[p.Expr, Rules]:
+    """In sequence, each on what the ones before left. Sets have no third value, so unknown is out before they meet."""
+    found: p.Expr | None = None
+    rules: list[tuple[str, p.Expr]] = []
+    for i, rule in enumerate(segment.rules):
+        expr = lower_criteria(here.at(f"rules[{i}]").at("where"), rule.where)
+        rules.append((rule.name or f"rule {i + 1}", expr))
+        sure = p.Call("is_true", (expr,))
+        if found is None:
+            found = sure
+        elif rule.operation in ("union", "include"):
+            found = p.Or((found, sure))
+        elif rule.operation == "intersect":
+            found = p.And((found, sure))
+        else:
+            found = p.And((found, p.Not(sure)))
+    assert found is not None
+    return found, (tuple(rules) if len(rules) > 1 else ())
 
 
-_SHARED = ("suppress", "static", "active", "ends", "timezone", "tags", "projected")
-"""What a waterfall's segments have of it."""
+def _query(here: Here, segment: Segment) -> tuple[p.Expr, Rules]:
+    assert segment.query is not None
+    spot = here.at("query")
+    try:
+        found = lower_query(segment.query, here.model, timezone=here.zone)
+    except QueryError as error:
+        raise QueryError(error.message, where=spot.at(error.where).place, hint=error.hint) from None
+    here.blocks.update(found.blocks)
+    return pinned(found.expr, here.now), tuple((name, pinned(expr, here.now)) for name, expr in found.rules)
+
+
+def _members(here: Here, segment: Segment, name: str) -> p.Expr:
+    assert segment.members is not None
+    spot = here.at("members")
+    block: Block = Listed(segment.members.customers) if segment.members.customers else ListedInFile(name)
+    if isinstance(block, ListedInFile) and not name:
+        raise spot.error("a list in a file belongs to a segment with a name", "hand over the segment's name")
+    return spot.block(block, "members")

@@ -30,7 +30,7 @@ from segments.model import MEASURES, model_of, own_table
 from segments.relation_checks import check_relations, relation_warnings
 from segments.relationships import CUSTOMER
 from unify.conflation.binding import plan_of
-from unify.conflation.normalize import Lists
+from unify.conflation.normalize_lists import lists_of
 from unify.conflation.run import Conflated, ThisRun, conflate
 from unify.core.engine import Engine, scalar
 from unify.core.errors import SpecError, UnifyError, did_you_mean
@@ -40,9 +40,9 @@ from unify.core.progress import Progress, silent
 from unify.core.reports import ArrowReport, EntityReport, RunReport, StageReport
 from unify.core.steps import Query, Step
 from unify.engines.duckdb import DuckDBEngine
-from unify.segment_stage import SegmentsFound, segments_of_run
 from unify.spec import Project
 from unify.store import Build, Generation, Lease, NewMembers, Store
+from unify.verbs.segment_stage import SegmentsFound, segments_of_run
 
 PREVIOUS = "previous"
 """Name under which the published generation is attached while the next one is built."""
@@ -330,22 +330,6 @@ def _carry(engine: Engine, tables: Iterable[str]) -> None:
                 keep=True,
             )
         )
-
-
-def lists_of(engine: Engine, project: Project) -> Lists:
-    """The value lists as normalisers want them."""
-    rows = engine.fetch(Query("SELECT list, value, alias FROM list_values ORDER BY ALL")).to_pylist()
-    bypasses = {
-        name: tuple(row["value"] for row in rows if row["list"] == name)
-        for name, spec in project.lists.items()
-        if spec.kind == "bypass"
-    }
-    aliases = {
-        name: tuple((row["value"], row["alias"]) for row in rows if row["list"] == name)
-        for name, spec in project.lists.items()
-        if spec.kind == "alias"
-    }
-    return Lists(aliases=aliases, bypasses=bypasses)
 
 
 def _columns_before(engine: Engine) -> dict[str, list[dict[str, str]]]:

@@ -13,27 +13,22 @@ Reading never takes the lease and never waits for a writer: it sees the publishe
 next one between two questions.
 """
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from unify.answers import Answer
-from unify.batch import Job, run_job
-from unify.core.documents import project_of, read_project
-from unify.core.errors import QueryError, SpecError, StoreError, did_you_mean
+from unify.building import Building
+from unify.core.errors import QueryError, did_you_mean
 from unify.core.names import quote, table_of
-from unify.core.progress import Progress, silent
 from unify.core.reports import RunReport
 from unify.core.steps import Query
 from unify.engines.duckdb import DuckDBEngine
 from unify.pages import register as register_pages
-from unify.spec import Project
-from unify.store import Generation, Holder, Pin, Run, Store
+from unify.status import Status
+from unify.store import Run
 
 if TYPE_CHECKING:
     import duckdb
@@ -41,145 +36,29 @@ if TYPE_CHECKING:
     from ingest.profile import EntityProfile
     from segments.customer_card import CustomerCard, Moment
     from segments.measures.preview import MeasurePreview
-    from segments.odata.answer_result import ODataAnswer
+    from segments.odata.answers.result import ODataAnswer
     from segments.relationships import Hop
     from segments.relationships import Path as RelationshipPath
-    from unify.conflation.explain import Explainer
     from unify.core.explanations import Explanation
     from unify.core.insight_reports import Overlap, OverlapByValue
     from unify.doctor import DoctorReport
     from unify.engines.export import Exported, Format
-    from unify.measures import Given, MeasureHandle
-    from unify.segment_handle import SegmentHandle
-    from unify.segment_insights import Insights
-    from unify.segment_verbs import Segments
     from unify.spec import Segment
+    from unify.verbs.insights import Insights
+    from unify.verbs.measures import Given, MeasureHandle
+    from unify.verbs.segment import SegmentHandle
+    from unify.verbs.segments import Segments
 
 register_pages()
 
-AMOUNT_OF_MEMORY = re.compile(r"\d+(\.\d+)?\s*([KMGT]i?)?B\Z", re.IGNORECASE)
-"""As DuckDB reads it."""
-ProjectLike = Project | Mapping[str, Any] | str | Path
-"""A project, the same as a dict, or the path of its file."""
 
-
-@dataclass(frozen=True)
-class Status:
-    """What is published, who is writing, and how the last run ended."""
-
-    path: Path
-    published: Generation | None
-    writer: Holder | None
-    last_run: Run | None
-
-    def as_dict(self) -> dict[str, Any]:
-        """For `--json`."""
-        p, w, r = self.published, self.writer, self.last_run
-        return {
-            "path": str(self.path),
-            "generation": p.number if p else None,
-            "published": p.published.isoformat() if p else None,
-            "customers": p.rows.get("Customer") if p else None,
-            "writer": {"pid": w.pid, "host": w.host, "purpose": w.purpose, "since": w.started.isoformat()}
-            if w
-            else None,
-            "last_run": {"run": r.number, "state": r.state, "purpose": r.purpose, "error": r.error} if r else None,
-        }
-
-
-class Instance:
+class Instance(Building):
     """An instance on disk. Safe to open in many processes and notebooks at once; close it, or use it in a `with`.
 
     One thread at a time asks it; a thread of your own opens its own, which costs a few milliseconds.
     """
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self.path = store.path
-        self._engine: DuckDBEngine | None = None
-        self._pin: Pin | None = None
-        self._open_number: int | None = None
-
-    # ── building: these take the lease ───────────────────────────────────────────────────────────────────────────────
-
-    def run(self, project: ProjectLike, **options: Any) -> RunReport:
-        """Ingest, conflate and publish. Options: frames, base, wait, progress, memory_limit, threads.
-
-        frames        {"crm.Contacts": a pandas, polars or Arrow table, ...} instead of files
-        base          folder that paths in the project are relative to; default: the project file's, else the current
-        wait          seconds to wait for another writer; default: LeaseHeldError at once
-        Raises SpecError, SourceError, OverloadError, LeaseHeldError, StoreError; then nothing was published.
-        """
-        return self._job(project, ingest=True, conflate=True, **options)
-
-    def ingest(self, project: ProjectLike, **options: Any) -> RunReport:
-        """Ingest only; customers stay as they are until the next conflate. Options as for `run`."""
-        return self._job(project, ingest=True, conflate=False, **options)
-
-    def conflate(self, project: ProjectLike | None = None, **options: Any) -> RunReport:
-        """Conflate what was ingested, by another plan or the last one; of the files only those of lists are read."""
-        if project is None:
-            return self._job(self.project(), ingest=False, conflate=True, lists=False, **options)
-        return self._job(project, ingest=False, conflate=True, **options)
-
-    def refresh(self, project: ProjectLike | None = None, **options: Any) -> RunReport:
-        """Measures and segments anew, by the project given or the last one, over the customers that are there."""
-        given = self.project() if project is None else project
-        return self._job(given, ingest=False, conflate=False, lists=project is not None, **options)
-
-    def _job(
-        self,
-        project: ProjectLike,
-        *,
-        ingest: bool,
-        conflate: bool,
-        lists: bool = True,
-        frames: Mapping[str, Any] | None = None,
-        base: str | Path | None = None,
-        wait: float | None = None,
-        progress: Progress = silent,
-        memory_limit: str | None = None,
-        threads: int | None = None,
-    ) -> RunReport:
-        read, folder = load_project(project)
-        if memory_limit is not None and not AMOUNT_OF_MEMORY.match(memory_limit):
-            hint = "write a number and a unit, e.g. 4GB or 512MiB"
-            raise SpecError(f"{memory_limit!r} is no amount of memory", where="memory_limit", hint=hint)
-        if threads is not None and threads < 1:
-            raise SpecError(f"{threads} threads cannot work", where="threads", hint="write 1 or more, or leave it out")
-        job = Job(
-            project=read,
-            base=Path(base) if base is not None else folder,
-            ingest=ingest,
-            conflate=conflate,
-            lists=lists,
-            frames=frames or {},
-            memory_limit=memory_limit,
-            threads=threads,
-        )
-        return run_job(self.store, job, wait=wait, progress=progress)
-
-    def rollback(self, generation: int, *, wait: float | None = None) -> Generation:
-        """Publish a kept generation again; StoreError naming the kept ones when it is not kept."""
-        return self.store.rollback(generation, wait)
-
-    # ── reading: these never take the lease ──────────────────────────────────────────────────────────────────────────
-
-    def engine(self) -> DuckDBEngine:
-        """A read-only engine on the published generation; moves to a newer one between two calls."""
-        if self._engine is None or self.published().number != self._open_number:
-            self.close()
-            generation, self._pin = self.store.pin_published()
-            self._engine = DuckDBEngine.reading(generation.path)
-            self._open_number = generation.number
-        return self._engine
-
-    def published(self) -> Generation:
-        """The published generation; StoreError when there is none."""
-        published = self.store.published()
-        if published is None:
-            raise StoreError("nothing has been published yet", where=str(self.path), hint="`unify run PROJECT.yaml`")
-        return published
+    # ── looking ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def sql(self, query: str, params: Mapping[str, Any] | None = None) -> Answer:
         """One SELECT over the tables of docs/tables.md; values are bound as `$name`. QueryError for anything else."""
@@ -197,11 +76,6 @@ class Instance:
         """The master customer dataset."""
         return self.table("Customer")
 
-    def tables(self) -> dict[str, int | None]:
-        """Table to row count; None for a view."""
-        engine = self.engine()
-        return engine.row_counts()
-
     def connect(self) -> "duckdb.DuckDBPyConnection":
         """A read-only DuckDB connection of your own on the published generation; close it when you are done.
 
@@ -210,11 +84,6 @@ class Instance:
         generation, pin = self.store.pin_published()
         with pin:
             return DuckDBEngine.reading(generation.path).connection
-
-    def project(self) -> Project:
-        """The project that made the published generation."""
-        text = self.engine().fetch(Query("SELECT project FROM project")).column(0)[0].as_py()
-        return Project.model_validate_json(text)
 
     def profile(self, entity: str) -> "EntityProfile":
         """Counts, values, quantiles and more of every column of an entity."""
@@ -236,7 +105,7 @@ class Instance:
         A record is written `crm.Contacts:C-1`, or by its key alone when only one entity has it. QueryError for a record
         or customer that is not there.
         """
-        explainer = self._explainer()
+        explainer = self.explainer()
         return explainer.customer(record) if other is None else explainer.pair(record, other)
 
     def customer(self, customer: str) -> "CustomerCard":
@@ -246,7 +115,7 @@ class Instance:
         """
         from segments.customer_card import customer_card
 
-        return customer_card(self.engine(), self._explainer().customer_id(customer))
+        return customer_card(self.engine(), self.customer_id(customer))
 
     def timeline(
         self,
@@ -267,7 +136,7 @@ class Instance:
         from segments.customer_card import timeline_query
 
         engine = self.engine()
-        customer_id = self._explainer().customer_id(customer)
+        customer_id = self.customer_id(customer)
         declared = [activity.type for activity in self.project().activities.values()]
         return Answer(
             engine.fetch(
@@ -282,8 +151,8 @@ class Instance:
 
         `clock` is what `now()` means; the present unless it is given. QueryError for what cannot be asked.
         """
-        from unify.odata import ask
-        from unify.segment_tables import preparing
+        from unify.verbs.odata import ask
+        from unify.verbs.segment_tables import preparing
 
         def current() -> tuple[DuckDBEngine, int]:
             return self.engine(), cast("int", self._open_number)
@@ -311,28 +180,21 @@ class Instance:
 
     def measure(self, name: str) -> "MeasureHandle":
         """One measure: its values, definition, SQL and history; QueryError for an unknown one."""
-        from unify.measures import MeasureHandle
+        from unify.verbs.measures import MeasureHandle
 
         return MeasureHandle(self, name, self.project())
 
     def preview_measure(self, measure: "Given", **options: Any) -> "MeasurePreview":
         """What a measure would be on the published generation. Options: name, limit, clock. SpecError."""
-        from unify.measures import preview_of
+        from unify.verbs.measures import preview_of
 
         return preview_of(self, measure, **options)
-
-    def _explainer(self) -> "Explainer":
-        from unify.batch import lists_of
-        from unify.conflation.explain import Explainer
-
-        engine, project = self.engine(), self.project()
-        return Explainer(engine, project, lists_of(engine, project))
 
     def convert(
         self, said: "Segment | str | Mapping[str, Any]", to: str, *, spelling: str | None = None, name: str = "segment"
     ) -> str:
         """A segment or a condition in another spelling: odata, sentence, json or yaml; docs/spellings.md."""
-        from unify.segment_spelling import converted
+        from unify.verbs.spelling import converted
 
         return converted(self, said, to, spelling=spelling, name=name)
 
@@ -351,13 +213,13 @@ class Instance:
     @property
     def insights(self) -> "Insights":
         """Overlap, suggested segments, values of a field; of one segment: `acme.segment(name).differ()`, `.drift()`."""
-        from unify.segment_insights import Insights
+        from unify.verbs.insights import Insights
 
         return Insights(self._segments)
 
     @cached_property
     def _segments(self) -> "Segments":
-        from unify.segment_verbs import Segments
+        from unify.verbs.segments import Segments
 
         return Segments(self.store)
 
@@ -406,10 +268,6 @@ class Instance:
         """The last runs, newest first, failed and killed ones included."""
         return self.store.runs(limit)
 
-    def generations(self) -> list[Generation]:
-        """Kept generations, newest first."""
-        return self.store.generations()
-
     def report(self, run: int | None = None) -> RunReport:
         """The report of a run; default: the one that made the published generation."""
         if run is None:
@@ -431,7 +289,7 @@ class Instance:
         report = self.report(run)
         shown: list[Explanation] = []
         if merges and report.generation == self.published().number and report.clusters is not None:
-            shown = telling_merges(self.engine(), self._explainer(), merges)
+            shown = telling_merges(self.engine(), self.explainer(), merges)
         before = report.changes.previous if report.changes else None
         previous = self.store.run(before).report if before is not None else None
         return report_page(report, previous=RunReport.model_validate(previous) if previous else None, merges=shown)
@@ -442,27 +300,6 @@ class Instance:
 
         return examine(self.path)
 
-    # ── life ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def close(self) -> None:
-        """Let go of the generation; the next question opens it again."""
-        if self._engine is not None:
-            self._engine.close()
-            self._engine = None
-        if self._pin is not None:
-            self._pin.close()
-            self._pin = None
-        self._open_number = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-        self.__dict__.pop("_segments", None)  # it holds the generation that its last question was about
-
     def __repr__(self) -> str:
         published = self.store.published()
         if published is None:
@@ -471,13 +308,3 @@ class Instance:
         return f"<Instance {self.path}: generation {published.number}" + (
             f", {customers:,} customers>" if customers is not None else ">"
         )
-
-
-def load_project(project: ProjectLike) -> tuple[Project, Path]:
-    """The project and the folder that its paths are relative to."""
-    if isinstance(project, Project):
-        return project, Path.cwd()
-    if isinstance(project, Mapping):
-        return project_of(dict(project)), Path.cwd()
-    path = Path(project)
-    return read_project(path), path.resolve().parent

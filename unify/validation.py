@@ -25,9 +25,9 @@ from segments.measures.checks import measure_problems
 from segments.measures.run import make_measures
 from segments.model import model_of
 from segments.relation_checks import relation_problems, relation_warnings
-from unify.batch import lists_of
 from unify.conflation.checks import Schemas, plan_problems
 from unify.conflation.columns import resolution_problems
+from unify.conflation.normalize_lists import lists_of
 from unify.conflation.run import ThisRun, conflate
 from unify.core.documents import parse_project, read_text
 from unify.core.errors import SpecError, UnifyError

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from pyroaring import BitMap
 
-from segments.lowering import Block, Scope
+from segments.lowered import Block, Scope
 from segments.model import ORDINAL
 from segments.predicates import tree as p
 from segments.predicates.bind import bind_predicate

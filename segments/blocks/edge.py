@@ -6,7 +6,7 @@ from pyroaring import BitMap
 
 from segments.blocks.condition import bitmap
 from segments.blocks.events import compiled, query
-from segments.lowering import Scope
+from segments.lowered import Scope
 from segments.predicates import tree as p
 from segments.predicates.sentence import sentence
 

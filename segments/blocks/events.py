@@ -1,7 +1,7 @@
 """What blocks over UnifiedActivity share."""
 
 from segments.activities import UNIFIED
-from segments.lowering import Scope
+from segments.lowered import Scope
 from segments.predicates import tree as p
 from segments.predicates.compile import Compiler
 from unify.core.steps import Query

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pyroaring import BitMap
 
 from segments.blocks.condition import Condition
-from segments.lowering import Scope
+from segments.lowered import Scope
 from segments.predicates import tree as p
 from segments.predicates.fields import Type
 from segments.predicates.sentence import sentence

@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 from pyroaring import BitMap
 
 from segments.blocks.condition import bitmap
-from segments.lowering import Scope
+from segments.lowered import Scope
 from unify.core.steps import Query
 
 LISTS = "listed_customers"

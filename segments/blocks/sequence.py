@@ -14,8 +14,8 @@ from pyroaring import BitMap
 
 from segments.blocks.condition import bitmap
 from segments.blocks.events import compiled, query
-from segments.criteria_windows import MICROSECONDS, MONTHS
-from segments.lowering import Scope
+from segments.criteria.windows import MICROSECONDS, MONTHS
+from segments.lowered import Scope
 from segments.predicates import tree as p
 from segments.predicates.sentence import sentence
 from unify.spec.windows import Span

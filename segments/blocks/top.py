@@ -8,7 +8,7 @@ import numpy as np
 from pyroaring import BitMap
 
 from segments.blocks.condition import Condition
-from segments.lowering import Scope
+from segments.lowered import Scope
 from segments.model import CUSTOMER_ID, ORDINAL
 from segments.predicates import tree as p
 from segments.predicates.bind import bind

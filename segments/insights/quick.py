@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from segments.lowering import Lowered
+from segments.lowered import Lowered
 from segments.model import Model
 from segments.predicates import tree as p
 from segments.predicates.compile import Compiler

@@ -22,7 +22,7 @@ from scipy.stats import rankdata
 
 from segments.insights import columns as c
 from segments.insights.coded import Coded, coded
-from segments.lowering import Lowered
+from segments.lowered import Lowered
 from segments.model import Model
 from segments.predicates import tree as p
 from unify.core.engine import Engine

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyroaring import BitMap
 
-from segments.lowering import Scope
+from segments.lowered import Scope
 from segments.manual_sql.check import CheckedSql, binding_problem, check_sql
 from segments.manual_sql.fence import Fence, Limits, MiB, Moment
 from segments.manual_sql.handover import contents

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from segments.model import MEASURES
 from segments.odata import ODataSyntaxError, parse_expression
-from segments.odata import ast as o
+from segments.odata.syntax import ast as o
 from segments.relationships import CUSTOMER
 from unify.core.errors import SpecError
 from unify.spec import Measure, Pick

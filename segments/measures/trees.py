@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 
-from segments.criteria import lower_criteria
-from segments.criteria_here import Here
-from segments.lowering import Block
+from segments.criteria.conditions import lower_criteria
+from segments.criteria.here import Here
+from segments.lowered import Block
 from segments.model import Model
-from segments.odata.bind import filter_of_text, value_of_text
+from segments.odata.binding.bind import filter_of_text, value_of_text
 from segments.predicates import tree as p
 from segments.predicates.bind import Bound, bind, bind_predicate
 from segments.predicates.fields import Type, Value

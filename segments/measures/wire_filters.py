@@ -12,8 +12,8 @@ from decimal import Decimal
 from typing import Any
 
 from segments.measures.wire import ARITHMETIC, COMPARISONS, TESTS, MeasureExpression
-from segments.odata import ast as o
 from segments.odata import parse_expression, print_expression
+from segments.odata.syntax import ast as o
 from unify.core.errors import SpecError
 from unify.spec.segmentation_query import SegmentMembershipCriteria
 

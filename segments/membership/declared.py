@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from segments.lowering import expanded
+from segments.waterfall import expanded
 from unify.core.errors import NotFoundError, QueryError, SpecError, did_you_mean
 from unify.spec import Project
 from unify.spec.criteria import InSegment

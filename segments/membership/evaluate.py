@@ -15,7 +15,7 @@ from time import perf_counter
 from pyroaring import BitMap
 
 from segments.blocks.listed import Listed, ListedInFile, listing
-from segments.lowering import Block, Lowered, Scope
+from segments.lowered import Block, Lowered, Scope
 from segments.membership.order import circle_error, in_order, needs_of
 from segments.membership.tables import load, release
 from segments.model import ORDINAL, Model

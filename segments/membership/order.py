@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 
 import networkx as nx
 
-from segments.lowering import Lowered
+from segments.lowered import Lowered
 from segments.predicates import tree as p
 from unify.core.errors import QueryError
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pyroaring import BitMap
 
-from segments.lowering import Lowered
+from segments.lowered import Lowered
 from segments.membership.evaluate import Evaluation
 from segments.membership.stage import Stage
 from segments.membership.tables import loaded

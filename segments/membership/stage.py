@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from pyroaring import BitMap
 
-from segments.lowering import Lowered, lower
+from segments.lowered import Lowered
+from segments.lowering import lower
 from segments.membership.declared import Declared, check_in_force, hash_of
 from segments.membership.evaluate import Evaluated, Evaluation
 from segments.membership.identity import Heirs

@@ -1,6 +1,7 @@
-"""OData text into trees and back; what names mean and how data answers is for others.
+"""OData: text into trees and back (here), what names mean (binding), $apply (aggregation), rows (answers).
 
-    text ─url─▶ parts ─lexer─▶ tokens ─expr, paths, search, apply, options─▶ ast, ast_* ─printer─▶ text
+    syntax   text ─url─▶ parts ─lexer─▶ tokens ─expr, paths, search, apply, options─▶ ast, ast_* ─printer─▶ text
+    binding  expressions ─▶ predicate trees     aggregation  $apply ─▶ one SELECT     answers  requests ─▶ rows
 
     parse_request("Customer?$filter=Age gt 30")   → Request
     parse_expression("Age gt 30")                 → Binary
@@ -11,9 +12,9 @@ Every refusal is an ODataSyntaxError (a QueryError) with the position, what was 
 
 from segments.odata.dialect import CUSTOMER_INSIGHTS, OASIS, Dialect
 from segments.odata.errors import ODataSyntaxError
-from segments.odata.printer import print_expression
-from segments.odata.printer_options import print_option, print_options, print_path, print_request
-from segments.odata.url import parse_expression, parse_option, parse_options, parse_path, parse_request
+from segments.odata.syntax.printer import print_expression
+from segments.odata.syntax.printer_options import print_option, print_options, print_path, print_request
+from segments.odata.syntax.url import parse_expression, parse_option, parse_options, parse_path, parse_request
 
 __all__ = [
     "CUSTOMER_INSIGHTS", "OASIS", "Dialect", "ODataSyntaxError", "parse_expression", "parse_option", "parse_options",

@@ -1,6 +1,6 @@
 """Errors of OData: text that is no question, and questions that OData knows and nobody answers here."""
 
-from segments.odata.limits import SHOWN
+from segments.odata.syntax.limits import SHOWN
 from unify.core.errors import QueryError
 
 

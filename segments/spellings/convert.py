@@ -12,12 +12,13 @@ from typing import Any, Literal, get_args
 
 import yaml
 
-from segments.lowering import Lowered, lower
+from segments.lowered import Lowered
+from segments.lowering import lower
 from segments.model import Model
 from segments.predicates.sentence import sentence
 from segments.predicates.tree_json import to_json
-from segments.query_paths import segments_of
 from segments.spellings.odata import odata_text
+from segments.vendor.paths import segments_of
 from unify.core.documents import parse_mapping, segment_of
 from unify.core.errors import QueryError, did_you_mean
 from unify.spec import Segment

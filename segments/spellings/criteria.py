@@ -1,6 +1,6 @@
 """Criteria that are a whole condition in another spelling: a sentence, or the tree as JSON."""
 
-from segments.criteria_here import Here
+from segments.criteria.here import Here
 from segments.predicates import tree as p
 from segments.predicates.bind import bind_predicate
 from segments.predicates.tree_json import from_json

@@ -13,10 +13,10 @@ is a QueryError that names the part.
 from collections.abc import Callable
 
 from segments.model import Model
-from segments.odata.bind import filter_of_text
+from segments.odata.binding.bind import filter_of_text
 from segments.odata.dialect import CUSTOMER_INSIGHTS
-from segments.odata.printer import print_expression
-from segments.odata.url import parse_expression
+from segments.odata.syntax.printer import print_expression
+from segments.odata.syntax.url import parse_expression
 from segments.predicates import tree as p
 from segments.predicates.bind import bind_predicate
 from segments.spellings.odata_rows import Sight, Value, unsayable, values_of

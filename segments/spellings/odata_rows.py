@@ -12,7 +12,7 @@ from math import isinf, isnan
 from typing import Any, NoReturn
 
 from segments.model import Model
-from segments.odata.printer import name, string
+from segments.odata.syntax.printer import name, string
 from segments.predicates import tree as p
 from segments.predicates.bind import Bound, bind
 from segments.predicates.sentence import sentence

@@ -7,7 +7,7 @@ from typing import Any
 
 from pyroaring import BitMap
 
-from segments.lowering import Block, Lowered
+from segments.lowered import Block, Lowered
 from segments.model import Model
 from segments.predicates import tree as p
 from segments.predicates.bind import bind, bind_predicate

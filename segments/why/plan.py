@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from pyroaring import BitMap
 
-from segments.lowering import Block, Lowered
+from segments.lowered import Block, Lowered
 from segments.predicates import tree as p
 from segments.predicates.sentence import sentence
 from segments.why import formula as f

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from pyroaring import BitMap
 
-from segments.lowering import Lowered
+from segments.lowered import Lowered
 from segments.membership.evaluate import evaluate
 from segments.model import Model
 from segments.predicates import tree as p

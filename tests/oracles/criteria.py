@@ -18,7 +18,34 @@ from zoneinfo import ZoneInfo
 
 UNITS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(7)}
 MONTHS = {"month": 1, "quarter": 3, "year": 12}
-TESTS = ["equals", "not_equals", "greater_than", "at_least", "less_than", "at_most", "contains", "starts_with", "ends_with", "is_null", "is_not_null", "is_in", "is_not_in", "between", "not_between", "within_last", "within_next", "year_to_date", "day_of", "month_of", "year_of", "day_of_week", "time_at", "within", "child_of", "parent_of"]
+TESTS = [
+    "equals",
+    "not_equals",
+    "greater_than",
+    "at_least",
+    "less_than",
+    "at_most",
+    "contains",
+    "starts_with",
+    "ends_with",
+    "is_null",
+    "is_not_null",
+    "is_in",
+    "is_not_in",
+    "between",
+    "not_between",
+    "within_last",
+    "within_next",
+    "year_to_date",
+    "day_of",
+    "month_of",
+    "year_of",
+    "day_of_week",
+    "time_at",
+    "within",
+    "child_of",
+    "parent_of",
+]
 MONTH_NAMES = [name[:3].lower() for name in calendar.month_name]
 DAY_NAMES = ["", *(name[:3].lower() for name in calendar.day_name)]
 
@@ -223,12 +250,16 @@ def test(value, kind, name, wanted, said, world, row):
         found = reduce(either, [compare("equals", value, w, said, kind, world, row) for w in wanted], False)
         return found if name == "is_in" else opposite(found)
     if name in ("between", "not_between"):
-        ends = [compare(op, value, w, said, kind, world, row) for op, w in zip(("at_least", "at_most"), wanted, strict=True)]
+        ends = [
+            compare(op, value, w, said, kind, world, row) for op, w in zip(("at_least", "at_most"), wanted, strict=True)
+        ]
         over = kind == "time" and time.fromisoformat(wanted[0]) > time.fromisoformat(wanted[1])
         found = either(*ends) if over else both(*ends)
         return found if name == "between" else opposite(found)
     if name in ("within_last", "within_next", "within"):
-        return in_window(value, {"within_last": "last ", "within_next": "next ", "within": ""}[name] + wanted, world, dates)
+        return in_window(
+            value, {"within_last": "last ", "within_next": "next ", "within": ""}[name] + wanted, world, dates
+        )
     if name == "year_to_date":
         return in_window(value, "year to date", world, dates)
     if name in ("child_of", "parent_of"):
@@ -373,7 +404,9 @@ def events(said, window, row, world):
 def between(said, start, end, row, world):
     """Events from one moment on, before another; None: no bound."""
     found = [e for e in events(said, None, row, world) if e["ActivityTime"] is not None]
-    return [e for e in found if (start is None or e["ActivityTime"] >= start) and (end is None or e["ActivityTime"] < end)]
+    return [
+        e for e in found if (start is None or e["ActivityTime"] >= start) and (end is None or e["ActivityTime"] < end)
+    ]
 
 
 def edge(said, row, world):
@@ -484,7 +517,9 @@ def anniversary(said, row, world):
     if value is None:
         return None
     born = to_local(value, world.zone).date() if kind == "datetime" else value
-    prefix, key = next((p, k) for p, k in (("next ", "within_next"), ("last ", "within_last"), ("", "within")) if k in said)
+    prefix, key = next(
+        (p, k) for p, k in (("next ", "within_next"), ("last ", "within_last"), ("", "within")) if k in said
+    )
     days = [shifted(born, years, "year") for years in range(1, max(2, today(world).year - born.year + 4))]
     return any(in_window(day, prefix + said[key], world, True) for day in days)
 

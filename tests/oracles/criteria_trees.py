@@ -98,7 +98,9 @@ class Making:
             timedelta(0), timedelta(1), timedelta(7), timedelta(30), timedelta(self.rng.randint(0, 60)),
             timedelta(seconds=self.rng.randint(-3_000_000, 40_000_000)), timedelta(365), timedelta(28), timedelta(31),
         ])  # fmt: skip
-        nudge = self.rng.choice([timedelta(0), timedelta(microseconds=1), timedelta(microseconds=-1), timedelta(hours=3)])
+        nudge = self.rng.choice(
+            [timedelta(0), timedelta(microseconds=1), timedelta(microseconds=-1), timedelta(hours=3)]
+        )
         return self.clock - back + nudge
 
     def maybe(self, value, missing=0.15):
@@ -108,7 +110,8 @@ class Making:
         rng = self.rng
         accounts = [f"A{i}" for i in range(6)]
         self.tables["crm_Accounts"] = [
-            {"AccountId": a, "Parent": self.maybe(rng.choice(accounts), 0.3), "Name": rng.choice(WORDS)} for a in accounts
+            {"AccountId": a, "Parent": self.maybe(rng.choice(accounts), 0.3), "Name": rng.choice(WORDS)}
+            for a in accounts
         ]
         born = [date(2000, 2, 29), date(1988, 2, 28), date(1999, 12, 31), date(1970, 1, 1), self.clock.date()]
         customers = [
@@ -187,14 +190,18 @@ class Making:
 
     def naive(self, oracle, segments):
         """The same as the oracle's World."""
-        rows = {
-            table: [dict(r, __table__=table) for r in self.tables[table]] for table in KINDS
-        }
+        rows = {table: [dict(r, __table__=table) for r in self.tables[table]] for table in KINDS}
         t = rows
-        by = {table: {str(r[key]): r for r in t[table]} for table, key in (("web_Orders", "OrderId"), ("web_Reviews", "ReviewId"))}
+        by = {
+            table: {str(r[key]): r for r in t[table]}
+            for table, key in (("web_Orders", "OrderId"), ("web_Reviews", "ReviewId"))
+        }
         for event in t["UnifiedActivity"]:
             event["__origin__"] = by[event["SourceTableName"]][event["SourceActivityId"]]
-        own = {c["ordinal"]: {m["key"] for m in self.tables["members"] if m["ordinal"] == c["ordinal"]} for c in t["Customer"]}
+        own = {
+            c["ordinal"]: {m["key"] for m in self.tables["members"] if m["ordinal"] == c["ordinal"]}
+            for c in t["Customer"]
+        }
 
         def linked(table, column, to, to_column):
             return lambda row: [r for r in t[to] if row[column] is not None and row[column] == r[to_column]], to
@@ -320,7 +327,10 @@ class Criteria:
         if kind == "string" and rng.random() < 0.4:
             op = rng.choice(["contains", "starts_with", "ends_with"])
             if rng.random() < 0.4:
-                return {op: [rng.choice(["b", "S", "ern"]), rng.choice(WORDS)], "match": rng.choice(["any", "all"])} | extra
+                return {
+                    op: [rng.choice(["b", "S", "ern"]), rng.choice(WORDS)],
+                    "match": rng.choice(["any", "all"]),
+                } | extra
             return {op: rng.choice(["b", "S", "SS", "ern", "ﬁ", ""])} | extra
         if kind == "boolean":
             return {rng.choice(["equals", "not_equals"]): self.value(kind)} | extra
@@ -397,7 +407,9 @@ class Criteria:
         rng = self.rng
         if rng.random() < 0.5:
             return rng.choice(["order", "review", "SalesOrder", "Feedback", "anything"])
-        found = rng.choice([{}, {"type": "SalesOrder"}, {"display": "review"}, {"activity": "order"}, {"activity": "review"}])
+        found = rng.choice(
+            [{}, {"type": "SalesOrder"}, {"display": "review"}, {"activity": "order"}, {"activity": "review"}]
+        )
         if rng.random() < 0.6:
             origin = {"order": "web_Orders", "review": "web_Reviews"}.get(found.get("activity"), "")
             found = found | {"where": self.any(min(depth, 1), "UnifiedActivity", origin)}
@@ -420,7 +432,11 @@ class Criteria:
 
     def regularly(self, depth, table, origin):
         of_last = self.rng.choice(["6 months", "4 weeks", "30 days", "3 quarters", "2 years", "1 day"])
-        return {"regularly": self.event(depth), "of_last": of_last, "in_at_least": self.rng.randint(1, min(3, int(of_last[:2])))}
+        return {
+            "regularly": self.event(depth),
+            "of_last": of_last,
+            "in_at_least": self.rng.randint(1, min(3, int(of_last[:2]))),
+        }
 
     def stopped(self, depth, table, origin):
         if self.rng.random() < 0.5:
@@ -437,7 +453,11 @@ class Criteria:
 
     def top(self, depth, table, origin):
         rng = self.rng
-        by = rng.choice(["Spend", "Visits", "Score", "Born", "Nick"]) if rng.random() < 0.6 else self.aggregated(0, table)[0]
+        by = (
+            rng.choice(["Spend", "Visits", "Score", "Born", "Nick"])
+            if rng.random() < 0.6
+            else self.aggregated(0, table)[0]
+        )
         found = {"top": rng.choice([1, 2, 5, "10 %", "33.3%", "100 %"]), "by": by}
         if rng.random() < 0.6:
             found["ties"] = rng.choice(["by_id", "include", "drop"])
@@ -467,7 +487,11 @@ class Criteria:
     def hierarchy(self, depth, table, origin):
         tree = {"of": "crm.Accounts", "key": "AccountId", "parent": "Parent"}
         path = self.rng.choice(["AccountId", "crm_Contacts/AccountId"])
-        found = {"attribute": path, self.rng.choice(["child_of", "parent_of"]): f"A{self.rng.randint(0, 5)}", "hierarchy": tree}
+        found = {
+            "attribute": path,
+            self.rng.choice(["child_of", "parent_of"]): f"A{self.rng.randint(0, 5)}",
+            "hierarchy": tree,
+        }
         if self.rng.random() < 0.3:
             found["ends_with"] = self.rng.choice(["1", "2", "3"])
         return found | ({"every": True} if "/" in path and self.rng.random() < 0.4 else {})

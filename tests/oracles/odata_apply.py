@@ -9,8 +9,8 @@ from fractions import Fraction
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
-from segments.odata import ast
-from segments.odata import ast_options as o
+from segments.odata.syntax import ast
+from segments.odata.syntax import ast_options as o
 
 
 def _load(name):

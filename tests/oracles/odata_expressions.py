@@ -11,7 +11,7 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
-from segments.odata import ast
+from segments.odata.syntax import ast
 
 
 class UnansweredError(Exception):

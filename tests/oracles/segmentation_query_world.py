@@ -6,11 +6,11 @@ from pathlib import Path
 
 import duckdb
 
-from segments.lowering import Scope
+from segments.lowered import Scope
 from segments.model import Model
 from segments.predicates.compile import rows_where
 from segments.predicates.fields import Catalog, Relation, Table
-from segments.segmentation_query import lower_query
+from segments.vendor.segmentation_query import lower_query
 from unify.spec import Project
 from unify.spec.segmentation_query import SegmentationQuery
 

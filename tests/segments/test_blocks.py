@@ -18,8 +18,8 @@ from segments.blocks.hierarchy import Relatives
 from segments.blocks.listed import SHOWN_ITEMS, Listed, ListedInFile, listing
 from segments.blocks.sequence import Sequence
 from segments.blocks.top import Top
-from segments.criteria_here import block_key
-from segments.lowering import Scope
+from segments.criteria.here import block_key
+from segments.lowered import Scope
 from segments.model import model_of
 from segments.predicates import tree as p
 from unify.core.steps import Query, Step

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pytest
 
 from segments.blocks.condition import Condition
-from segments.lowering import Scope, lower, sentence_of
+from segments.lowered import Scope
+from segments.lowering import lower, sentence_of
 from segments.model import model_of
 from segments.predicates.compile import rows_where
 from unify.engines.duckdb import DuckDBEngine

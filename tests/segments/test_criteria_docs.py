@@ -14,8 +14,10 @@ import yaml
 
 import unify
 from segments.blocks.condition import Condition
-from segments.lowering import Scope, depends_on, expanded, lower, sentence_of
+from segments.lowered import Scope, depends_on
+from segments.lowering import lower, sentence_of
 from segments.model import model_of
+from segments.waterfall import expanded
 from unify.spec import Project
 
 ROOT = Path(__file__).parents[2]

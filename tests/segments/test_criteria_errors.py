@@ -8,9 +8,11 @@ from pydantic import ValidationError
 
 from segments.blocks.condition import Condition
 from segments.blocks.listed import ListedInFile
-from segments.lowering import Scope, depends_on, expanded, lower
+from segments.lowered import Scope, depends_on
+from segments.lowering import lower
 from segments.model import model_of
 from segments.predicates import tree as p
+from segments.waterfall import expanded
 from unify.core.documents import parse_project
 from unify.core.errors import QueryError, SpecError
 from unify.engines.duckdb import DuckDBEngine

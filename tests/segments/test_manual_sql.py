@@ -11,7 +11,7 @@ import yaml
 from pyroaring import BitMap
 
 import unify
-from segments.lowering import Scope
+from segments.lowered import Scope
 from segments.manual_sql import (
     CheckedSql,
     Limits,

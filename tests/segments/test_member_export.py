@@ -13,7 +13,7 @@ from pyroaring import BitMap
 from typer.testing import CliRunner
 
 import unify
-from segments.member_export import export_members, segment_membership_table
+from segments.membership.export import export_members, segment_membership_table
 from segments.model import Model, model_of
 from unify.cli.app import app
 from unify.core.errors import QueryError, SpecError, StoreError

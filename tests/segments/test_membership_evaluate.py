@@ -12,7 +12,7 @@ import pytest
 from pyroaring import BitMap
 
 import unify
-from segments.lowering import Lowered, Scope
+from segments.lowered import Lowered, Scope
 from segments.membership.evaluate import Evaluation, evaluate
 from segments.membership.order import in_order, needs_of
 from segments.membership.preview import SegmentPreview

@@ -11,7 +11,7 @@ from pyroaring import BitMap
 import unify
 from unify.core.errors import NotFoundError, QueryError, SpecError, StoreError
 from unify.instance import Instance
-from unify.segment_verbs import Segments
+from unify.verbs.segments import Segments
 
 sys.path.insert(0, str(Path(__file__).parent))
 

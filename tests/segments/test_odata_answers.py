@@ -11,7 +11,7 @@ import pytest
 
 import unify
 from segments.model import Model, model_of
-from segments.odata.answer import answer
+from segments.odata.answers.answer import answer
 from segments.predicates.fields import Catalog, Table
 from unify.core.documents import project_of
 from unify.core.errors import NotFoundError

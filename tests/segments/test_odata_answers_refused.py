@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 
 from segments.model import Model
-from segments.odata.answer import answer
-from segments.odata.bind_errors import BindError
+from segments.odata.answers.answer import answer
+from segments.odata.binding.errors import BindError
 from segments.odata.errors import ODataSyntaxError, ODataUnsupportedError
 from segments.predicates.fields import Catalog, Relation, Table
 from unify.core.documents import project_of

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from segments.model import Model
-from segments.odata.apply_query import apply_of_text
+from segments.odata.aggregation.query import apply_of_text
 from segments.predicates import tree as p
 from segments.predicates.fields import Catalog, Relation, Table
 from unify.core.errors import QueryError

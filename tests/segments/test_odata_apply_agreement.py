@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from segments.odata import parse_option
-from segments.odata.apply_query import apply_query
+from segments.odata.aggregation.query import apply_query
 
 
 def _load(name):

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from segments.odata import parse_expression
-from segments.odata.bind import bind_filter
+from segments.odata.binding.bind import bind_filter
 from segments.predicates import tree as p
 from segments.predicates.compile import truth_of
 

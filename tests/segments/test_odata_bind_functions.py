@@ -10,8 +10,8 @@ import duckdb
 import pytest
 
 from segments.model import Model
-from segments.odata.bind import BindError, filter_of_text, value_of_text
-from segments.odata.functions import CANONICAL
+from segments.odata.binding.bind import BindError, filter_of_text, value_of_text
+from segments.odata.syntax.functions import CANONICAL
 from segments.predicates.compile import Compiler, count_where
 from segments.predicates.fields import Catalog, Relation, Table
 
@@ -283,7 +283,7 @@ def test_errors_point_at_the_text():
 
 def test_parameter_aliases_stand_for_values_lists_and_each_other():
     from segments.odata import parse_expression
-    from segments.odata.bind import bind_filter
+    from segments.odata.binding.bind import bind_filter
 
     def asked(text, **aliases):
         return bind_filter(parse_expression(text), MODEL, aliases={k: parse_expression(v) for k, v in aliases.items()})

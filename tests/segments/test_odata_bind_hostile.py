@@ -9,8 +9,8 @@ import duckdb
 import pytest
 
 from segments.odata import parse_expression, parse_option
-from segments.odata.apply_query import apply_query
-from segments.odata.bind import bind_filter, bind_value
+from segments.odata.aggregation.query import apply_query
+from segments.odata.binding.bind import bind_filter, bind_value
 from segments.predicates.compile import Compiler
 from unify.core.errors import QueryError
 from unify.core.steps import Query

@@ -8,8 +8,8 @@ import pytest
 
 import unify
 from segments.model import model_of
-from segments.odata.apply_query import apply_of_text
-from segments.odata.bind import filter_of_text
+from segments.odata.aggregation.query import apply_of_text
+from segments.odata.binding.bind import filter_of_text
 from segments.predicates.compile import rows_where
 from unify.core.steps import Query
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import unify
 from segments.model import Model
-from segments.odata.answer import answer, generation_asked
+from segments.odata.answers.answer import answer, generation_asked
 from segments.predicates.fields import Catalog, Table
 from unify.core.documents import project_of
 from unify.core.errors import NotFoundError, QueryError

@@ -8,10 +8,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from segments.model import Model
-from segments.odata import ast_search as q
 from segments.odata import parse_request, print_request
-from segments.odata.answer import answer
-from segments.odata.ast_options import Request, Search
+from segments.odata.answers.answer import answer
+from segments.odata.syntax import ast_search as q
+from segments.odata.syntax.ast_options import Request, Search
 from segments.predicates.fields import Catalog, Table
 from unify.core.documents import project_of
 from unify.engines.duckdb import DuckDBEngine

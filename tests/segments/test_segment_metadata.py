@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from segments.segment_metadata import metadata_of, segment_of
+from segments.vendor.segment_metadata import metadata_of, segment_of
 from unify.core.errors import SpecError
 from unify.spec import Segment
 from unify.spec.segment_metadata import SegmentMetadata

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from segments.query_paths import resolve_path
-from segments.segmentation_query import lower_query, projected_of
+from segments.vendor.paths import resolve_path
+from segments.vendor.segmentation_query import lower_query, projected_of
 from unify.core.errors import QueryError
 from unify.spec.segmentation_query import SegmentationQuery
 

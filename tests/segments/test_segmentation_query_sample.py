@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import unify
-from segments.segment_metadata import segment_of
+from segments.vendor.segment_metadata import segment_of
 from unify.core.errors import UnifyError
 from unify.spec.segment_metadata import SegmentMetadata
 

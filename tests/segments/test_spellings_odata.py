@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from segments.model import Model
-from segments.odata.bind import filter_of_text
+from segments.odata.binding.bind import filter_of_text
 from segments.predicates import tree as p
 from segments.predicates.bind import bind_predicate
 from segments.predicates.simplify import simplify

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pyroaring import BitMap
 
-from segments.lowering import Lowered
+from segments.lowered import Lowered
 from segments.model import Model
 from segments.predicates import tree as p
 from segments.predicates.bind import bind_predicate

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from unify.core.explanations import Explanation
     from unify.core.reports import RunReport
     from unify.doctor import DoctorReport
-    from unify.instance import Status
     from unify.starter import StarterReport
+    from unify.status import Status
     from unify.store import Generation, Run
     from unify.validation import ValidationReport
 

@@ -12,8 +12,8 @@ from unify.cli.output import cell, jsonable, printable
 
 if TYPE_CHECKING:
     from segments.membership.preview import SegmentPreview
-    from unify.segment_answers import SegmentDifference, SegmentInfo
-    from unify.segment_catalog import SegmentVersion
+    from unify.verbs.segment_answers import SegmentDifference, SegmentInfo
+    from unify.verbs.segment_catalog import SegmentVersion
 
 SHOWN = 20
 """Customers of a difference that are shown of each kind; `--json` has all."""

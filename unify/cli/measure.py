@@ -10,7 +10,7 @@ from unify.cli.output import jsonable, show
 from unify.cli.where import opened
 
 if TYPE_CHECKING:
-    from unify.measures import MeasureHandle
+    from unify.verbs.measures import MeasureHandle
 
 AMeasure = Annotated[str, typer.Argument(metavar="NAME", help="Of a measure of the project.", show_default=False)]
 Limit = Annotated[int, typer.Option(min=0, help="Rows to print.")]

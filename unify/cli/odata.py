@@ -8,7 +8,7 @@ import typer
 from unify.cli.options import AnInstance, AsJson
 
 if TYPE_CHECKING:
-    from segments.odata.answer_result import ODataAnswer
+    from segments.odata.answers.result import ODataAnswer
 
 
 def odata(
@@ -71,7 +71,7 @@ def _print_all(first: "ODataAnswer") -> None:
     if _wants_csv(first):
         _print_csv(first, everything=True)
         return
-    from segments.odata.answer_formats import json_text
+    from segments.odata.answers.formats import json_text
 
     head = {k: v for k, v in first.document().items() if k not in ("value", "@odata.nextLink")}
     opening = json_text(head, ieee754=first.format.ieee754)[:-1]

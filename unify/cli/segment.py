@@ -85,7 +85,7 @@ def list_(instance: AnInstance = None, as_json: AsJson = False) -> None:
 @segment.command("show")
 def show_(name: AName, instance: AnInstance = None, as_json: AsJson = False) -> None:
     """One segment: its definition, its state, who needs it."""
-    from unify.segment_catalog import definition_of
+    from unify.verbs.segment_catalog import definition_of
 
     with opened(instance) as acme:
         all_ = acme.segments()

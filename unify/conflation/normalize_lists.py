@@ -8,9 +8,10 @@ from typing import TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from unify.core.engine import Function
+from unify.core.engine import Engine, Function
 from unify.core.errors import SpecError, did_you_mean
-from unify.spec import NormalizeStep
+from unify.core.steps import Query
+from unify.spec import NormalizeStep, Project
 
 _Entry = TypeVar("_Entry")
 
@@ -115,3 +116,19 @@ def _least_of_class(pairs: list[tuple[str, str]]) -> dict[str, str]:
         one, other = root(a), root(b)
         parent[max(one, other)] = min(one, other)
     return {value: root(value) for value in parent}
+
+
+def lists_of(engine: Engine, project: Project) -> Lists:
+    """The value lists as normalisers want them."""
+    rows = engine.fetch(Query("SELECT list, value, alias FROM list_values ORDER BY ALL")).to_pylist()
+    bypasses = {
+        name: tuple(row["value"] for row in rows if row["list"] == name)
+        for name, spec in project.lists.items()
+        if spec.kind == "bypass"
+    }
+    aliases = {
+        name: tuple((row["value"], row["alias"]) for row in rows if row["list"] == name)
+        for name, spec in project.lists.items()
+        if spec.kind == "alias"
+    }
+    return Lists(aliases=aliases, bypasses=bypasses)

@@ -16,8 +16,8 @@ from segments.odata import (
     parse_request,
     print_request,
 )
-from segments.odata.limits import MAX_DEPTH, MAX_HEIGHT, MAX_LENGTH, MAX_TOKENS
-from segments.odata.url import height
+from segments.odata.syntax.limits import MAX_DEPTH, MAX_HEIGHT, MAX_LENGTH, MAX_TOKENS
+from segments.odata.syntax.url import height
 from unify.core.errors import QueryError
 
 _spec = importlib.util.spec_from_file_location("hostile", Path(__file__).parent / "hostile.py")

@@ -15,12 +15,12 @@ from segments.odata import (
     print_expression,
     print_request,
 )
-from segments.odata import ast as a
-from segments.odata import ast_options as o
-from segments.odata import ast_search as q
-from segments.odata.limits import MAX_HEIGHT
-from segments.odata.literals import NAN
-from segments.odata.url import height
+from segments.odata.syntax import ast as a
+from segments.odata.syntax import ast_options as o
+from segments.odata.syntax import ast_search as q
+from segments.odata.syntax.limits import MAX_HEIGHT
+from segments.odata.syntax.literals import NAN
+from segments.odata.syntax.url import height
 
 names = st.sampled_from(
     ["Name", "any", "eq", "and", "nullable", "trueflag", "allow_email", "in", "desc", "_x1", "Größe", "नाम", "filter", "case", "INFO", "as", "with", "date"]

@@ -15,9 +15,9 @@ from segments.odata import (
     print_expression,
     print_request,
 )
-from segments.odata import ast as a
-from segments.odata import ast_options as o
-from segments.odata import ast_search as q
+from segments.odata.syntax import ast as a
+from segments.odata.syntax import ast_options as o
+from segments.odata.syntax import ast_search as q
 
 STRICT_40 = replace(OASIS, any_case=False, dollar_optional=False)
 

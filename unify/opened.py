@@ -1,0 +1,85 @@
+"""An instance, opened for reading: the engine on its published generation, and what every verb needs of it."""
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from unify.core.errors import StoreError
+from unify.core.steps import Query
+from unify.engines.duckdb import DuckDBEngine
+from unify.spec import Project
+from unify.store import Generation, Pin, Store
+
+if TYPE_CHECKING:
+    from unify.conflation.explain import Explainer
+
+
+class Opened:
+    """Answers from the published generation, whole, and moves to a newer one between two questions."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.path = store.path
+        self._engine: DuckDBEngine | None = None
+        self._pin: Pin | None = None
+        self._open_number: int | None = None
+
+    def engine(self) -> DuckDBEngine:
+        """A read-only engine on the published generation; moves to a newer one between two calls."""
+        if self._engine is None or self.published().number != self._open_number:
+            self.close()
+            generation, self._pin = self.store.pin_published()
+            self._engine = DuckDBEngine.reading(generation.path)
+            self._open_number = generation.number
+        return self._engine
+
+    def published(self) -> Generation:
+        """The published generation; StoreError when there is none."""
+        published = self.store.published()
+        if published is None:
+            raise StoreError("nothing has been published yet", where=str(self.path), hint="`unify run PROJECT.yaml`")
+        return published
+
+    def generations(self) -> list[Generation]:
+        """Kept generations, newest first."""
+        return self.store.generations()
+
+    def tables(self) -> dict[str, int | None]:
+        """Table to row count; None for a view."""
+        engine = self.engine()
+        return engine.row_counts()
+
+    def project(self) -> Project:
+        """The project that made the published generation."""
+        text = self.engine().fetch(Query("SELECT project FROM project")).column(0)[0].as_py()
+        return Project.model_validate_json(text)
+
+    def explainer(self) -> "Explainer":
+        """Tells of records and customers of the published generation."""
+        from unify.conflation.explain import Explainer
+        from unify.conflation.normalize_lists import lists_of
+
+        engine, project = self.engine(), self.project()
+        return Explainer(engine, project, lists_of(engine, project))
+
+    def customer_id(self, customer: str) -> str:
+        """The CustomerId of a record, `crm.Contacts:C-1`, or what a retired id became; QueryError for neither."""
+        return self.explainer().customer_id(customer)
+
+    def close(self) -> None:
+        """Let go of the generation; the next question opens it again."""
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+        if self._pin is not None:
+            self._pin.close()
+            self._pin = None
+        self._open_number = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+        self.__dict__.pop("_segments", None)  # it holds the generation that its last question was about
