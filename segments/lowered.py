@@ -18,12 +18,11 @@ from unify.core.engine import Engine
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where a block finds its members. `clock`: the run's moment, UTC. `timezone`: of the segment."""
+    """Where a block finds its members. `clock`: the run's moment, UTC."""
 
     engine: Engine
     model: Model
     clock: datetime
-    timezone: str
 
 
 class Block(Protocol):

@@ -66,7 +66,7 @@ def _said(here: Here, segment: Segment, name: str) -> tuple[p.Expr, Rules]:
         case "members":
             return _members(here, segment, name), ()
         case "sql":
-            return here.at("sql").block(ManualSql(segment.sql or ""), "sql"), ()
+            return here.at("sql").block(ManualSql(segment.sql or "", here.zone), "sql"), ()
     sources = tuple(p.MemberOf(here.at(f"waterfall.{to}").segment(of)) for to, of in segment.waterfall.items())
     return (p.Or(sources) if len(sources) > 1 else sources[0]), ()
 

@@ -46,7 +46,9 @@ def _text(here: Here, text: str) -> p.Expr:
     if here.known is not None:  # their tables need not be there yet
         model = model.with_segments(dict.fromkeys(here.known, catalog.customers) | dict(catalog.segments))
     try:
-        found: p.Expr = filter_of_text(text, model, table=here.table, timezone=here.zone)
+        found: p.Expr = filter_of_text(
+            text, model, table=here.table, timezone=here.zone, computed=here.columns_of_origin()
+        )
     except UnifyError as error:
         error.where = f"{here.place}: {error.where}" if error.where else here.place
         raise

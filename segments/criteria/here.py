@@ -96,6 +96,14 @@ class Here:
         further, attribute, kind = self.model.attribute(end, names[-1], self.place)
         return (*path, *further), attribute, kind
 
+    def columns_of_origin(self) -> dict[str, p.Expr]:
+        """What OData text on an activity may name besides its own columns: those of the row it was made of."""
+        if not self.origin:
+            return {}
+        tables = self.model.catalog.tables
+        own, origin = tables[self.table].attributes, tables[self.origin].attributes
+        return {name: p.Field(name, (origin_name(self.origin),)) for name in origin if name not in own}
+
     def _of_origin(self, names: tuple[str, ...], own: Collection[str], origin: Collection[str]) -> bool:
         """Whether a name is the origin's and not the activity's."""
         return bool(self.origin and names) and names[0] not in own and names[0] in origin

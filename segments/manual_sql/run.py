@@ -143,9 +143,10 @@ def _wrong(said: str, hint: str) -> ManualSqlError:
 
 @dataclass(frozen=True, slots=True)
 class ManualSql:
-    """The customers whose ids one SELECT gives. See docs/manual-sql.md."""
+    """The customers whose ids one SELECT gives. `timezone`: of `current_date` and the like. See docs/manual-sql.md."""
 
     sql: str
+    timezone: str = "UTC"
     limits: Limits = DEFAULT
 
     @property
@@ -162,5 +163,5 @@ class ManualSql:
     def members(self, scope: Scope) -> BitMap:
         """Ordinals of the customers in it. ManualSqlError as check_sql and run_sql raise it."""
         checked = check_sql(self.sql, scope.engine, scope.model, limits=self.limits)
-        answer = run_sql(checked, scope.engine, Moment(scope.clock, scope.timezone), limits=self.limits)
+        answer = run_sql(checked, scope.engine, Moment(scope.clock, self.timezone), limits=self.limits)
         return BitMap(answer.column("ordinal").to_numpy())

@@ -181,7 +181,7 @@ class Evaluation:
         if key in self._blocks:
             return
         model = self._with_tables(block.segments)
-        scope = Scope(self.engine, model, self.clock, model.timezone)
+        scope = Scope(self.engine, model, self.clock)
         try:
             found = block.members(scope)
             if isinstance(block, (Listed, ListedInFile)) and (unknown := block.unknown(scope)):

@@ -85,7 +85,17 @@ def arithmetic() -> list[Function]:
             "TRY({0} % {1})",
             "({0} % {1})",
         ),
-        *_number(_A, "negate", "minus {0}", values.negate, _same_decimal, "TRY(-{0})", "(-{0})", "(-{0})", 1),
+        *_number(
+            _A,
+            "negate",
+            "minus {0}",
+            values.negate,
+            _same_decimal,
+            "TRY(-{0})",
+            "(-{0})",
+            "(CAST(0 AS DOUBLE) - {0})",
+            1,
+        ),
         *_number(
             _A, "abs", "the size of {0}", values.absolute, _same_decimal, "TRY(abs({0}))", "abs({0})", "abs({0})", 1
         ),

@@ -7,6 +7,7 @@ SegmentationQuery ──▶ rowsets ──▶ criteria ──▶ Leaf, All, Any 
 from dataclasses import dataclass, field, replace
 
 from segments.lowered import Block, Lowered
+from segments.manual_sql import ManualSql
 from segments.model import CUSTOMER_ID, Model
 from segments.predicates import tree as p
 from segments.predicates.fields import STRING, Type
@@ -35,7 +36,7 @@ def lower_query(query: SegmentationQuery, model: Model, *, timezone: str) -> Low
     which place (`rowsets[0].criteria.childCriterias[1]`) what is unknown, missing or impossible.
     """
     if _type_of(query) == "manual":
-        return _manual(query)
+        return _manual(query, timezone)
     found: list[tuple[str, p.Expr]] = []
     lowering = _Lowering(model, query, timezone)
     for i, rowset in enumerate(query.rowsets or ()):
@@ -105,10 +106,8 @@ def _type_of(query: SegmentationQuery) -> str:
     return found
 
 
-def _manual(query: SegmentationQuery) -> Lowered:
-    from segments.manual_sql import ManualSql
-
-    block = ManualSql(str(query.segmentation_query_sql))
+def _manual(query: SegmentationQuery, timezone: str) -> Lowered:
+    block = ManualSql(str(query.segmentation_query_sql), timezone)
     key = block_key(block, "sql")
     return Lowered(p.MemberOf(key), {key: block})
 

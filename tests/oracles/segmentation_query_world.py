@@ -58,12 +58,12 @@ class Connected:
 
     def members(self, query, zone="UTC"):
         lowered = lower_query(SegmentationQuery.model_validate(query), self.model, timezone=zone)
-        return self.evaluated(lowered.expr, lowered.blocks, zone), lowered
+        return self.evaluated(lowered.expr, lowered.blocks), lowered
 
-    def evaluated(self, expr, blocks, zone="UTC"):
+    def evaluated(self, expr, blocks):
         tables = dict(self.model.catalog.segments)
         for i, (key, block) in enumerate(blocks.items()):
-            found = block.members(Scope(self, self.model, oracle.CLOCK, zone))
+            found = block.members(Scope(self, self.model, oracle.CLOCK))
             self.connection.execute(f"CREATE OR REPLACE TEMP TABLE block_{i} (ordinal INTEGER)")
             self.connection.executemany(f"INSERT INTO block_{i} VALUES (?)", [[o] for o in found] or [[None]])
             tables[key] = f"block_{i}"

@@ -57,7 +57,7 @@ def scope(engine, customers=(), events=(), units=()):
     engine.load("UnifiedActivity", pa.table(columns), keep=True)
     engine.load("crm_Units", pa.table({"Key": pa.array([k for k, _ in units], pa.string()),
                                        "Parent": pa.array([q for _, q in units], pa.string())}), keep=True)  # fmt: skip
-    return Scope(engine, model_of(engine, PROJECT), CLOCK, "UTC")
+    return Scope(engine, model_of(engine, PROJECT), CLOCK)
 
 
 # ── top ──────────────────────────────────────────────────────────────────────────────────────────────────────────────

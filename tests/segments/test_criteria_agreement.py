@@ -59,7 +59,7 @@ def disagreements(seed, n=BATCH, depth=3):
             segment = Segment.model_validate({"where": said, "timezone": made.zone})
             assert Segment.model_validate_json(segment.model_dump_json(by_alias=True)) == segment
             found = lower(segment, model, name="drawn", known=world.segments)
-            scope = Scope(engine, model, made.clock, made.zone)
+            scope = Scope(engine, model, made.clock)
             members = set(Condition(found.expr, tuple(found.blocks.items())).members(scope))
             if members != expected:
                 yield seed, made.clock, made.zone, json.dumps(said), "bitmaps", members, expected
@@ -71,7 +71,7 @@ def disagreements(seed, n=BATCH, depth=3):
                 continue
             assert "#" not in sentence_of(found)
             pinned = lower(segment, model, name="drawn", base_clock=made.clock)
-            later = Scope(engine, model, made.clock + timedelta(2000), made.zone)
+            later = Scope(engine, model, made.clock + timedelta(2000))
             if set(Condition(pinned.expr, tuple(pinned.blocks.items())).members(later)) != expected:
                 yield seed, made.clock, made.zone, json.dumps(said), "pinned", "another clock answered", expected
 

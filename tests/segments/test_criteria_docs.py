@@ -192,7 +192,7 @@ class Sample:
                 ordinals = pa.array(sorted(self.members(needed)), pa.int32())
                 self.engine.load(f"members_{needed}", pa.table({"ordinal": ordinals}))
             tables = {n: f"members_{n}" for n in depends_on(lowered)}
-            scope = Scope(self.engine, self.model.with_segments(tables), CLOCK, EXAMPLES[name].timezone or "UTC")
+            scope = Scope(self.engine, self.model.with_segments(tables), CLOCK)
             self.found[name] = set(Condition(lowered.expr, tuple(lowered.blocks.items())).members(scope))
             assert sentence_of(lowered)
         return self.found[name]

@@ -292,7 +292,7 @@ def joined(said, moments, clock, zone="UTC"):
             )
         model = model_of(engine, Project.model_validate({k: v for k, v in PROJECT.items() if k == "sources"}))
         found = lower(Segment.model_validate({"where": said, "timezone": zone}), model)
-        scope = Scope(engine, model, datetime.fromisoformat(clock), zone)
+        scope = Scope(engine, model, datetime.fromisoformat(clock))
         return [moments[n] for n in Condition(found.expr, tuple(found.blocks.items())).members(scope)]
 
 

@@ -263,7 +263,7 @@ def test_a_block(engine: DuckDBEngine, model: Model) -> None:
     assert block.segments == frozenset()
     assert hash(block) == hash(ManualSql(block.sql))
     hand = engine.connection.execute("SELECT ordinal FROM Customer WHERE \"City\" = 'Foxglove'").fetchall()
-    assert block.members(Scope(engine, model, CLOCK, "UTC")) == BitMap(o for (o,) in hand)
+    assert block.members(Scope(engine, model, CLOCK)) == BitMap(o for (o,) in hand)
     assert hand
 
 
@@ -272,7 +272,7 @@ def test_it_works_on_a_generation_that_is_being_built(engine: DuckDBEngine, mode
     with DuckDBEngine(tmp_path / "build.duckdb") as build:
         for table in ("Customer", "members", "customer_ids", *set(model.catalog.tables) - {"Customer"}):
             build.load(table, engine.connection.sql(f'FROM "{table}"').to_arrow_table(), keep=True)
-        found = ManualSql('SELECT "CustomerId" FROM UnifiedActivity').members(Scope(build, model, CLOCK, "UTC"))
+        found = ManualSql('SELECT "CustomerId" FROM UnifiedActivity').members(Scope(build, model, CLOCK))
     assert (
         len(found)
         == engine.connection.execute('SELECT count(DISTINCT "CustomerId") FROM UnifiedActivity').fetchall()[0][0]
