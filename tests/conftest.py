@@ -1,6 +1,7 @@
 """What several rooms' tests share."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,16 +32,20 @@ def sample_instance(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def contoso_data() -> Path:
-    """The folder of the publisher's Contoso files."""
+def contoso_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the publisher's Contoso files and our places.csv, which tests/contoso/project.yaml reads."""
     if not CONTOSO_DATA.is_dir():
         pytest.skip("the publisher's Contoso files are not beside the project")
-    return CONTOSO_DATA
+    folder = tmp_path_factory.mktemp("contoso") / "data"
+    shutil.copytree(CONTOSO_DATA, folder, copy_function=shutil.copyfile)
+    folder.chmod(0o755)
+    shutil.copyfile(CONTOSO_PROJECT.parent / "places.csv", folder / "places.csv")
+    return folder
 
 
 @pytest.fixture(scope="session")
-def contoso(contoso_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+def contoso(contoso_data: Path) -> Iterator[Instance]:
     """An instance that has run tests/contoso/project.yaml once. Only read it; what writes takes a copy of its folder."""
-    with unify.open(tmp_path_factory.mktemp("contoso") / "instance", create=True) as instance:
+    with unify.open(contoso_data.parent / "instance", create=True) as instance:
         instance.run(CONTOSO_PROJECT, base=contoso_data)
         yield instance
