@@ -1,0 +1,146 @@
+"""What the plan compares, as attributes: columns that any rule or limit compares with each other, over all entities.
+
+    crm.Contacts.EMail ~ loyalty.Members.EMail ~ web.SignUps.Mail      one attribute
+    crm.Contacts.Telephone ~ loyalty.Members.Telephone, Mobile         one attribute, two columns of one entity
+
+Two records of any entities agree in an attribute when some of their values pass the most tolerant comparison that the
+plan has for it, contradict when both have values and none passes, and say nothing otherwise.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from unify.conflation import compare
+from unify.conflation.binding import BoundPlan
+from unify.core.names import quote
+from unify.spec import ConflationPlan, Criterion, Rule
+
+TOLERANT_ENOUGH = 80
+"""Per cent from which two texts agree that only a scored rule compares: it has levels instead of a precision."""
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One thing that the plan compares.
+
+    name       its columns, for people
+    columns    entity → (column of the source, prepared column), in order
+    criterion  the comparison that decides; its columns mean nothing here
+    rules      numbers of the rules that ask for it
+    """
+
+    name: str
+    columns: dict[str, tuple[tuple[str, str], ...]]
+    criterion: Criterion
+    rules: frozenset[int]
+
+    @property
+    def width(self) -> int:
+        """Values that a record may have."""
+        return max(map(len, self.columns.values()))
+
+    def agrees(self, k: int, left: str, right: str) -> str:
+        """SQL: true, false (they contradict) or null (one of them says nothing), over columns c<k>_<j>."""
+        places = range(self.width)
+        tests = [self._passes(f"{left}.c{k}_{i}", f"{right}.c{k}_{j}") for i in places for j in places]
+        if len(tests) == 1:
+            return f"({tests[0]})"
+        return f"CASE WHEN {' OR '.join(f'({t}) IS TRUE' for t in tests)} THEN true " + (
+            f"WHEN {' OR '.join(f'({t}) IS FALSE' for t in tests)} THEN false END"
+        )
+
+    def _passes(self, a: str, b: str) -> str:
+        return f"{a} = {b}" if self.criterion.is_exact else compare.passes(self.criterion, a, b)
+
+
+@dataclass
+class _Class:
+    """Columns that are compared with each other, while they are gathered."""
+
+    columns: dict[tuple[str, str], None] = field(default_factory=dict)
+    criteria: list[Criterion] = field(default_factory=list)
+    rules: set[int] = field(default_factory=set)
+
+
+def compared(bound: BoundPlan, plan: ConflationPlan) -> tuple[Attribute, ...]:
+    """The plan's attributes, in the order in which it first names them; registers the values they need.
+
+    To be called before the values are prepared.
+    """
+    classes: list[_Class] = []
+    for columns, criterion, rule in _comparisons(bound, plan):
+        touched = [c for c in classes if any(column in c.columns for column in columns)]
+        into = touched[0] if touched else _Class()
+        if not touched:
+            classes.append(into)
+        for other in touched[1:]:
+            into.columns |= other.columns
+            into.criteria += other.criteria
+            into.rules |= other.rules
+            classes.remove(other)
+        into.columns |= dict.fromkeys(columns)
+        into.criteria.append(criterion)
+        into.rules |= {rule} if rule is not None else set()
+    return tuple(_attribute(bound, plan, one) for one in classes)
+
+
+def _comparisons(
+    bound: BoundPlan, plan: ConflationPlan
+) -> Iterator[tuple[list[tuple[str, str]], Criterion, int | None]]:
+    """(columns as (entity, column), the comparison, the rule that asks for it; none: an exception or a limit)."""
+    for one in bound.rules:
+        asked = [(c, one.number) for c in _conditions(one.rule)]
+        for criterion, number in (*asked, *((c, None) for veto in one.rule.unless for c in veto.all)):
+            left = [(one.left.entity, c) for c in criterion.left_columns]
+            right = [(one.right.entity, c) for c in criterion.right_columns]
+            yield [*left, *right], criterion, number
+    for limit in plan.limits:
+        if limit.never_two is not None:
+            having = [(p.entity, limit.never_two) for p in bound.prepared.values() if limit.never_two in p.types]
+            yield having, Criterion(field=limit.never_two, normalize=limit.normalize), None
+
+
+def _conditions(rule: Rule) -> Iterable[Criterion]:
+    """The conditions of a rule; a comparison of a scored rule is one that asks for texts much alike."""
+    yield from rule.when
+    for evidence in getattr(rule, "score", ()):
+        yield Criterion(
+            left=evidence.left_columns, right=evidence.right_columns, normalize=evidence.normalize,
+            compare="jaro_winkler", precision=TOLERANT_ENOUGH,
+        )  # fmt: skip
+
+
+def _attribute(bound: BoundPlan, plan: ConflationPlan, one: _Class) -> Attribute:
+    criterion = max(one.criteria, key=_tolerance)  # the first of equals
+    columns: dict[str, tuple[tuple[str, str], ...]] = {}
+    for ordered in plan.order:
+        prepared = bound.prepared[ordered.entity]
+        own = [c for entity, c in one.columns if entity == ordered.entity]
+        if own:
+            values = (prepared.value(c, criterion.normalize, criterion) for c in own)
+            columns[ordered.entity] = tuple(zip(own, values, strict=True))
+    names = dict.fromkeys(column for _, column in one.columns)
+    return Attribute(" or ".join(names), columns, criterion, frozenset(one.rules))
+
+
+def _tolerance(criterion: Criterion) -> tuple[bool, int, float, int]:
+    """How much a comparison lets pass: fuzzy before exact, low precision before high, much normalised before little."""
+    return (
+        not criterion.is_exact,
+        -(criterion.precision or 0),
+        criterion.within or 0.0,
+        len(criterion.normalize),
+    )
+
+
+def values_of(bound: BoundPlan, attributes: tuple[Attribute, ...]) -> str:
+    """SELECT of rid and c<k>_<j>: the j-th value of the k-th attribute, of every record."""
+    parts = []
+    for entity, prepared in bound.prepared.items():
+        cells = []
+        for k, attribute in enumerate(attributes):
+            own = [value for _, value in attribute.columns.get(entity, ())]
+            for j in range(attribute.width):
+                cells.append(f"{quote(own[j]) if j < len(own) else 'NULL'} AS c{k}_{j}")
+        parts.append(f"SELECT rid, {', '.join(cells)} FROM {prepared.table}")
+    return " UNION ALL ".join(parts)
