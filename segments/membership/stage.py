@@ -8,7 +8,6 @@ from typing import Any, Literal
 from pyroaring import BitMap
 
 from segments.lowered import Lowered
-from segments.lowering import lower
 from segments.membership.declared import Declared, check_in_force, hash_of
 from segments.membership.evaluate import Evaluated, Evaluation
 from segments.membership.identity import Heirs
@@ -105,6 +104,8 @@ class Stage:
         self, names: Collection[str], known: Collection[str]
     ) -> tuple[dict[str, Lowered], dict[str, UnifyError]]:
         """The named segments and what they need beyond the known ones, ready to be found; and those that cannot be."""
+        from segments.lowering import lower  # OData, SQL and the vendor's models: asking who is in needs none of them
+
         model = self.model.with_segments(dict.fromkeys(self.declared, self.model.catalog.customers))
         found: dict[str, Lowered] = {}
         failed: dict[str, UnifyError] = {}
