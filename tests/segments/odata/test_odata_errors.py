@@ -2,7 +2,7 @@
 
 import pytest
 
-from segments.odata import OASIS, ODataSyntaxError, parse_expression, parse_options, parse_request
+from segments.odata import CUSTOMER_INSIGHTS, OASIS, ODataSyntaxError, parse_expression, parse_options, parse_request
 from unify.core.errors import QueryError
 
 BAD = {
@@ -64,7 +64,6 @@ BAD = {
     "Customer/42": (9, "'42' is no name", "Customer('42')"),
     "Customer//Orders": (9, "an empty segment", ""),
     "Customer%2FOrders": (0, "no name", ""),
-    "Model.Customer": (0, "has a dot", ""),
     "Customer?$filter=A#b": (18, "a # begins a fragment", "%23"),
 }  # fmt: skip
 
@@ -76,6 +75,12 @@ def test_a_wrong_question_is_told_where_and_what_to_write(text):
         parse_request(text)
     error = caught.value
     assert (error.position, message in error.message, hint in error.hint) == (position, True, True), str(error)
+
+
+def test_a_set_is_named_with_its_source_where_the_dialect_has_sources():
+    assert parse_request("crm.Contacts") == parse_request("crm.Contacts", CUSTOMER_INSIGHTS)
+    with pytest.raises(ODataSyntaxError, match="has a dot"):
+        parse_request("Model.Customer", OASIS)
 
 
 def test_the_error_is_a_query_error_with_its_position_for_machines():
