@@ -10,6 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from unify.core.errors import SpecError, did_you_mean
+from unify.core.mistakes import in_words, page_for
 from unify.spec import Measure, Project
 from unify.spec.segment import Segment
 
@@ -66,18 +67,23 @@ def project_of(data: dict[str, Any], lines: Lines | None = None, *, where: str =
     try:
         return Project.model_validate(data)
     except ValidationError as error:
-        errors = [
-            e for e in error.errors() if not (e["type"] == "too_short" and e["input"])
-        ]  # it only lost its bad items
+        errors = [e for e in error.errors() if not _lost_its_bad_items(e, error.errors())]
         problems = [_problem(e, data, lines or {}) for e in errors]
-        raise SpecError("\n".join(problems), where=where, hint="docs/project-file.md lists every key") from None
+        raise SpecError("\n".join(problems), where=where, hint=page_for([e["loc"] for e in errors])) from None
+
+
+def _lost_its_bad_items(error: Any, errors: list[Any]) -> bool:
+    """Whether a list is too short only because items of it, told as errors of their own, fell out."""
+    place = error["loc"]
+    inside = any(len(e["loc"]) > len(place) and e["loc"][: len(place)] == place for e in errors)
+    return bool(error["type"] == "too_short" and error["input"] and inside)
 
 
 _SOMETHING = {"sources": {"some": {"Entity": {"key": "Id"}}}}
 """A segment is checked as part of a project, so that its mistakes are told in the same words and places."""
 
 
-def segment_of(name: str, data: Any, lines: Lines | None = None, *, where: str = "segment") -> Segment:
+def segment_of(name: str, data: Any, lines: Lines | None = None, *, where: str = "") -> Segment:
     """One segment from what a file or a notebook says; SpecError with the place of every mistake."""
     if isinstance(data, Segment):
         return data
@@ -91,7 +97,7 @@ def read_segment(name: str, path: Path) -> Segment:
     return segment_of(name, data, {("segments", name, *place): n for place, n in lines.items()}, where=str(path))
 
 
-def measure_of(name: str, data: Any, *, where: str = "measure") -> Measure:
+def measure_of(name: str, data: Any, *, where: str = "") -> Measure:
     """One measure from what a notebook says: a dict, or an expression over other measures; SpecError likewise."""
     if isinstance(data, Measure):
         return data
@@ -184,7 +190,7 @@ def _problem(error: Any, data: Any, lines: Lines) -> str:
         elif error["type"] != "missing" or part != error["loc"][-1]:
             continue  # a part of the type, not of the document (union branch, short form)
         place.append(part)
-    message = str(error["msg"]).removeprefix("Value error, ")
+    message = in_words(error, _keys_of_noun)
     if error["type"] == "extra_forbidden":
         message = f"unknown key; {did_you_mean(str(error['loc'][-1]), _known_keys(error['loc']))}"
     elif error["type"] == "missing":
@@ -192,6 +198,11 @@ def _problem(error: Any, data: Any, lines: Lines) -> str:
     found = next((lines[tuple(place[:n])] for n in range(len(place), -1, -1) if tuple(place[:n]) in lines), None)
     dotted = ".".join(str(p) for p in place) or "project"
     return f"{f'line {found}: ' if found else ''}{dotted}: {message}"
+
+
+def _keys_of_noun(name: str) -> list[str]:
+    """The keys of a noun, in its order; none for a name that is no noun of a project."""
+    return list(Project.model_json_schema(by_alias=True).get("$defs", {}).get(name, {}).get("properties", {}))
 
 
 def _known_keys(loc: tuple[str | int, ...]) -> list[str]:
