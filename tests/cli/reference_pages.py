@@ -35,7 +35,8 @@ BEGIN, END = (
 NOUNS = (
     spec.Project, spec.Entity, spec.Column, spec.CsvOptions, spec.RowFilter, spec.Incremental, spec.ValueList,
     spec.ConflationPlan, spec.OrderedEntity, spec.DedupeSpec, spec.MatchPair, spec.Rule, spec.Criterion, Veto,
-    spec.NormalizeStep, spec.Limit, spec.Resolution, spec.CustomerTable, spec.ClusterSpec, spec.Preference,
+    spec.NormalizeStep, spec.Limit, spec.BridgeSpec, spec.Resolution, spec.CustomerTable, spec.ClusterSpec,
+    spec.Preference,
     spec.Relationship, spec.Activity, spec.Measure, spec.Calculation, spec.Pick, spec.Dimension, spec.Variable,
 )  # fmt: skip
 """Every noun a project file is made of, from the outside in."""

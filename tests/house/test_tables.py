@@ -22,6 +22,7 @@ GRAINS = {
     "rules": ["rule"],
     "links": ["a", "b", "rule"],
     "cuts": ["a", "b"],
+    "doubtful_links": ["a", "b"],
     "ignored": ["rule", "value"],
     "members": ["rid"],
     "customer_ids": ["CustomerId"],

@@ -102,6 +102,8 @@ def _customers(report: "RunReport") -> Iterator[RenderableType]:
         yield _line(f"largest: {named}")
     for limit, links in found.cuts.items():
         yield _line(f"{links:,} links were cut: {limit}", "yellow")
+    if found.doubtful:
+        yield _line(f"{found.doubtful:,} links are doubtful: `unify review`", "yellow")
     if (changes := report.changes) is not None:
         since = f"since generation {changes.previous}" if changes.previous is not None else "in this first run"
         counts = f"{changes.created:,} created, {changes.merged:,} merged, {changes.split:,} split, "

@@ -76,7 +76,6 @@ def _gather(bound: BoundPlan, reports: list[RuleReport]) -> list[Step]:
             "never",
             Query("SELECT DISTINCT a, b FROM override_pairs WHERE kind = 'never'"),
             "pairs that stay apart",
-            releases=tuple(p.table for p in bound.prepared.values()),
         ),
     ]
 

@@ -1,6 +1,6 @@
 """The whole conflation stage: records in, customers out, with a report.
 
-prepare ─▶ overrides ─▶ dedupe, match ─▶ cluster ─▶ identity ─▶ merge ─▶ clusters of customers ─▶ outputs
+prepare ─▶ overrides ─▶ dedupe, match ─▶ cluster ─▶ bridges ─▶ identity ─▶ merge ─▶ clusters of customers ─▶ outputs
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,6 +10,8 @@ from datetime import datetime
 from time import perf_counter
 
 from unify.conflation.binding import bind, plan_of
+from unify.conflation.bridges.compared import compared
+from unify.conflation.bridges.stage import WEAK_BRIDGE, Bridged, weigh_links
 from unify.conflation.checks import check_plan
 from unify.conflation.cluster import ClusterReport as Clustered
 from unify.conflation.cluster import cluster
@@ -117,6 +119,7 @@ def conflate(
     with found.stage("prepare"):
         progress("prepare", "normalise what the rules compare")
         bound = bind(engine, project, lists)
+        attributes = compared(bound, plan)
         records = prepare(engine, project, plan, bound.prepared)
         found.overrides, warnings = resolve_overrides(engine, project, plan)
         found.warnings += warnings
@@ -124,8 +127,10 @@ def conflate(
         found.rules = make_links(engine, plan, bound, progress)
     with found.stage("cluster"):
         clustered = cluster(engine, plan, progress)
-        _build(engine, winner_steps(engine, project, plan))
+    with found.stage("bridges"):
+        bridged = weigh_links(engine, plan, bound, attributes, progress)
     with found.stage("identity"):
+        _build(engine, winner_steps(engine, project, plan))
         matched_only = [o.entity for o in plan.order if not o.include_all]
         identity = assign(engine, this.number, this.previous, matched_only, progress, above=this.highest_ordinal)
     with found.stage("merge"):
@@ -138,7 +143,7 @@ def conflate(
     with found.stage("outputs"):
         progress("outputs", "write the documented tables")
         _build(engine, output_steps(project, this.started))
-    _report(engine, found, records, clustered, identity)
+    _report(engine, found, records, clustered, bridged, identity)
     found.rules += cluster_rules
     return found
 
@@ -166,7 +171,9 @@ def _size_warnings(clusters: ClusterReport) -> Iterator[str]:
         )
 
 
-def _report(engine: Engine, found: Conflated, records: int, clustered: Clustered, identity: IdentityReport) -> None:
+def _report(
+    engine: Engine, found: Conflated, records: int, clustered: Clustered, bridged: Bridged, identity: IdentityReport
+) -> None:
     """Fill in what needs all tables: yields, sizes, ignored values, changes, accounting."""
     yields = {r["rule"]: r["records"] for r in engine.fetch(Query(YIELDS)).to_pylist()}
     found.rules = [r.model_copy(update={"yields": yields.get(r.rule, 0)}) for r in found.rules]
@@ -185,7 +192,8 @@ def _report(engine: Engine, found: Conflated, records: int, clustered: Clustered
         components=clustered.components,
         violating=clustered.violating,
         dedupe_groups=clustered.dedupe_groups,
-        cuts=dict(clustered.cuts),
+        cuts=dict(clustered.cuts) | ({WEAK_BRIDGE: bridged.cut} if bridged.cut else {}),
+        doubtful=bridged.doubtful,
     )
     found.warnings += [*_ignored_warnings(engine, found.rules), *_size_warnings(found.clusters)]
     found.changes = ChangeReport(

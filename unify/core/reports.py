@@ -143,6 +143,8 @@ class ClusterReport(Report):
     histogram: dict[int, int] = {}
     largest: list[LargestCluster] = []
     cuts: dict[str, int] = {}
+    doubtful: int = 0
+    """Links queued for review; the table `doubtful_links` has them."""
 
 
 class ChangeReport(Report):

@@ -16,6 +16,7 @@ Words are settled in docs/glossary.md. Everything is checked twice: each noun al
 whole project against the real columns once the sources are known (checks.py).
 """
 
+from unify.spec.bridges import BridgeSpec
 from unify.spec.conflation import (
     ClusterSpec,
     ConflationPlan,
@@ -38,6 +39,7 @@ from unify.spec.segment import ListedCustomers, Projected, Segment, SegmentRule
 
 __all__ = [
     "Activity",
+    "BridgeSpec",
     "Calculation",
     "ClusterSpec",
     "Column",

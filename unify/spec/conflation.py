@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from unify.spec.base import EntityName, Noun, Strings
+from unify.spec.bridges import BridgeSpec
 from unify.spec.preference import Preference, SpokenPreference
 
 NormalizerKind = Literal[
@@ -259,6 +260,7 @@ class ConflationPlan(Noun):
     max_pairs    pairs one rule may compare
     overload     when a rule's estimate is above max_pairs: `degrade` leaves out the values that cause it and names
                  them, `refuse` stops the run
+    bridges      links that alone hold a customer together: from which doubt on they are cut, or queued for review
     """
 
     order: tuple[Annotated[OrderedEntity, BeforeValidator(_short_ordered)], ...] = Field(min_length=1)
@@ -269,6 +271,7 @@ class ConflationPlan(Noun):
     max_shared: int = Field(default=100, ge=2)
     max_pairs: int = Field(default=200_000_000, ge=1)
     overload: Literal["degrade", "refuse"] = "degrade"
+    bridges: BridgeSpec = BridgeSpec()
 
     @field_validator("match", mode="before")
     @classmethod

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 from unify.conflation import compare
 from unify.conflation.binding import BoundPlan
-from unify.core.names import quote
 from unify.spec import ConflationPlan, Criterion, Rule
 
 TOLERANT_ENOUGH = 80
@@ -45,9 +44,8 @@ class Attribute:
         tests = [self._passes(f"{left}.c{k}_{i}", f"{right}.c{k}_{j}") for i in places for j in places]
         if len(tests) == 1:
             return f"({tests[0]})"
-        return f"CASE WHEN {' OR '.join(f'({t}) IS TRUE' for t in tests)} THEN true " + (
-            f"WHEN {' OR '.join(f'({t}) IS FALSE' for t in tests)} THEN false END"
-        )
+        some, none = (" OR ".join(f"({t}) IS {said}" for t in tests) for said in ("TRUE", "FALSE"))
+        return f"CASE WHEN {some} THEN true WHEN {none} THEN false END"
 
     def _passes(self, a: str, b: str) -> str:
         return f"{a} = {b}" if self.criterion.is_exact else compare.passes(self.criterion, a, b)
@@ -134,13 +132,16 @@ def _tolerance(criterion: Criterion) -> tuple[bool, int, float, int]:
 
 
 def values_of(bound: BoundPlan, attributes: tuple[Attribute, ...]) -> str:
-    """SELECT of rid and c<k>_<j>: the j-th value of the k-th attribute, of every record."""
+    """WITH links_values: rid and c<k>_<j>, the j-th value of the k-th attribute, of every record.
+
+    Not a table: a copy of all values costs more than the few columns that a question reads.
+    """
     parts = []
     for entity, prepared in bound.prepared.items():
-        cells = []
+        cells: list[str] = []
         for k, attribute in enumerate(attributes):
             own = [value for _, value in attribute.columns.get(entity, ())]
-            for j in range(attribute.width):
-                cells.append(f"{quote(own[j]) if j < len(own) else 'NULL'} AS c{k}_{j}")
+            own += ["NULL"] * (attribute.width - len(own))
+            cells += [f"{value} AS c{k}_{j}" for j, value in enumerate(own)]
         parts.append(f"SELECT rid, {', '.join(cells)} FROM {prepared.table}")
-    return " UNION ALL ".join(parts)
+    return f"WITH links_values AS NOT MATERIALIZED ({' UNION ALL '.join(parts)})"

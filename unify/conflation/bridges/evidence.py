@@ -5,8 +5,9 @@
     prior        -log2(customers)
     certainty    1 / (1 + 2^-(prior + bits))          doubt = 1 - score of the link * certainty
 
-Agreements hang together (street, city and postcode are one fact), so the n-th strongest counts one n-th. Everything is
-estimated from the clusters at hand; where they tell too little, r is 0.9 and u what a sixteenth of a pair would be.
+Attributes hang together (street, city and postcode are one fact; so are last and full name): of agreements, and of
+contradictions, the n-th strongest counts one n-th. Everything is estimated from the clusters at hand; where they tell
+too little, r is 0.9 and u what a sixteenth of a pair would be.
 """
 
 from dataclasses import dataclass
@@ -28,8 +29,9 @@ Says = npt.NDArray[np.int8]
 SAMPLE = 5_000
 """Clusters whose values tell how often different customers agree by chance: 12 M pairs of customers."""
 DRAWN = 4_000
-"""Pairs of records drawn to see how often values are alike without being equal; HITS of them before that is believed."""
+"""Pairs of records drawn to see how often values are alike without being equal."""
 HITS = 5
+"""Of those pairs, before they are believed."""
 SUPPOSED, SUPPOSITION = 0.9, 10
 """What r is without data, and how many links that opinion is worth."""
 RAREST = 16
@@ -45,30 +47,37 @@ class Weighed:
 
 
 def weigh(
-    engine: Engine, attributes: tuple[Attribute, ...], clusters: Ints, rule: Ints, score: Doubles, drawn: Longs
+    engine: Engine,
+    attributes: tuple[Attribute, ...],
+    values: str,
+    clusters: Ints,
+    rule: Ints,
+    score: Doubles,
+    drawn: Longs,
 ) -> Weighed:
     """Weigh the links 0..n-1, by number.
 
-    reads   links_values (compared.py), links_sides (id, side, rid): what stands on both sides of each link; ids from n
-            on are pairs drawn by chance
+    reads   links_sides (id, side, rid): what stands on both sides of each link; ids from n on are pairs drawn by chance
+    values  WITH links_values (compared.py)
     clusters   cluster per record; rule, score: per link; drawn: which of the pairs drawn are of different clusters
     """
     columns = ", ".join(f"bool_or({a.agrees(k, 'l', 'r')}) AS s{k}" for k, a in enumerate(attributes))
-    step = Query(
-        f"SELECT x.id, {columns} FROM links_sides AS x JOIN links_sides AS y ON x.id = y.id AND x.side = 0 "
+    said = Query(
+        f"{values} SELECT x.id, {columns} FROM links_sides AS x JOIN links_sides AS y ON x.id = y.id AND x.side = 0 "
         "AND y.side = 1 JOIN links_values AS l ON l.rid = x.rid JOIN links_values AS r ON r.rid = y.rid GROUP BY x.id"
     )
-    engine.build(Step("links_said", step, "what the sides of links say", reads=("links_sides", "links_values")))
+    engine.build(Step("links_said", said, "what the sides of links say", reads=("links_sides",)))
     table = engine.fetch(Query("FROM links_said"))
     says = np.full((len(rule) + DRAWN, len(attributes)), -1, dtype=np.int8)
     where = table.column("id").to_numpy()
     for k in range(len(attributes)):
-        said = table.column(f"s{k}").cast(pa.int8()).fill_null(-1).to_numpy()
-        says[where, k] = said
+        says[where, k] = table.column(f"s{k}").cast(pa.int8()).fill_null(-1).to_numpy()
     mine, by_chance = says[: len(rule)], says[len(rule) :][drawn]
     customers = len(np.unique(clusters))
     step = max(1, customers // SAMPLE)
-    sampled = f"SELECT cluster, v.* FROM links_values AS v JOIN clusters USING (rid) WHERE cluster % {step} = 0"
+    sampled = (
+        f"{values} SELECT cluster, v.* FROM links_values AS v JOIN clusters USING (rid) WHERE cluster % {step} = 0"
+    )
     engine.build(Step("links_sample", Query(sampled), "values of some customers"))
     shared = _shared(engine, attributes)
     agree, contradict = np.zeros(len(attributes)), np.zeros(len(attributes))
@@ -107,10 +116,10 @@ def _chance(shared: float, customers: int, by_chance: Says) -> float:
     return max(u, hits / trials) if hits >= HITS else u
 
 
-def _damped(agreements: Doubles) -> Doubles:
+def _damped(bits: Doubles) -> Doubles:
     """The sum of each row, its n-th largest counted one n-th."""
-    ordered = -np.sort(-agreements, axis=1)
-    damped: Doubles = (ordered / np.arange(1, agreements.shape[1] + 1)).sum(axis=1)
+    ordered = -np.sort(-bits, axis=1)
+    damped: Doubles = (ordered / np.arange(1, bits.shape[1] + 1)).sum(axis=1)
     return damped
 
 

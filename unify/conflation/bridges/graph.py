@@ -84,8 +84,8 @@ def _walk(nodes: int, x: Ints, y: Ints) -> tuple[Longs, Longs, Longs, Longs, Lon
     label = components(nodes, x, y)
     roots = np.flatnonzero(label == np.arange(nodes))
     helpers = nodes + np.arange(len(roots))  # a path along all components: one node for all would be asked for each
-    rows = np.concatenate((x, helpers, helpers[:-1]))
-    columns = np.concatenate((y, roots, helpers[1:]))
+    rows = np.concatenate((x, helpers, helpers[:-1])).astype(np.int64)
+    columns = np.concatenate((y, roots, helpers[1:])).astype(np.int64)
     size = nodes + len(roots)
     graph = coo_array((np.ones(len(rows), dtype=np.int8), (rows, columns)), shape=(size, size)).tocsr()
     order, before = depth_first_order(graph, nodes, directed=False, return_predecessors=True)

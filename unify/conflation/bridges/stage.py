@@ -84,8 +84,8 @@ def weigh_links(
     found = bridges(len(clusters), kept.a, kept.b, kept.hub, kept.member)
     x, y, strangers = draw(len(clusters), clusters)
     engine.load("links_sides", _sides(kept, found, x, y))
-    engine.build(Step("links_values", Query(values_of(bound, attributes)), "what is compared", view=True))
-    weighed = weigh(engine, attributes, clusters, kept.rule, kept.score, np.flatnonzero(strangers))
+    values = values_of(bound, attributes)
+    weighed = weigh(engine, attributes, values, clusters, kept.rule, kept.score, np.flatnonzero(strangers))
     return _settle(engine, plan, bound, attributes, clusters, kept, found, weighed)
 
 
@@ -175,13 +175,13 @@ def _settle(
             }
         ),
     )  # fmt: skip
-    engine.build(_doubtful_links(attributes, _scratch(bound)))
+    engine.build(_doubtful_links(attributes, values_of(bound, attributes), _scratch(bound)))
     if cut.any():
         _cut(engine, clusters, kept, cut)
     return Bridged(count, len(rows), int(bridge.sum()), int(cut.sum()))
 
 
-def _doubtful_links(attributes: Sequence[Attribute], releases: tuple[str, ...]) -> Step:
+def _doubtful_links(attributes: Sequence[Attribute], values: str, releases: tuple[str, ...]) -> Step:
     """The kept table: with the names of what agrees, and the values of what contradicts, one of each side."""
     agrees = ", ".join(f"CASE WHEN s{k} THEN $name_{k} END" for k in range(len(attributes)))
     differs = ", ".join(
@@ -191,7 +191,7 @@ def _doubtful_links(attributes: Sequence[Attribute], releases: tuple[str, ...]) 
     )
     said = ", ".join(f"s{k}" for k in range(len(attributes)))
     sql = (
-        "SELECT a, b, rule, score, doubt, bridge, records_a, records_b, urgency, "
+        f"{values} SELECT a, b, rule, score, doubt, bridge, records_a, records_b, urgency, "
         f"concat_ws(', ', {agrees}) AS agrees, concat_ws('; ', {differs}) AS contradicts, cut\n"
         "FROM links_doubtful JOIN links_said USING (id) JOIN links_sides USING (id) "
         "JOIN links_values AS l ON l.rid = links_sides.rid\n"
@@ -199,7 +199,7 @@ def _doubtful_links(attributes: Sequence[Attribute], releases: tuple[str, ...]) 
         "ORDER BY urgency DESC, a, b"
     )
     params = {f"name_{k}": a.name for k, a in enumerate(attributes)}
-    reads = ("links_doubtful", "links_said", "links_sides", "links_values")
+    reads = ("links_doubtful", "links_said", "links_sides")
     return Step("doubtful_links", Query(sql, params), "the links to look at", reads, keep=True, releases=releases)
 
 
