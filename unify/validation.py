@@ -193,7 +193,7 @@ class _Validation:
                          for r in found.rules)  # fmt: skip
             make_activities(self.engine, self.project)
             model = model_of(self.engine, self.project)
-            make_measures(self.engine, self.project, model, clock=datetime.now(UTC))
+            make_measures(self.engine, self.project, model, clock=datetime.now(UTC), dry=True)
 
         self._attempt(go)
         return rules

@@ -1,5 +1,6 @@
 """Measures as steps: what is made, in which order, with every problem of every measure.
 
+at first  SQL of users                          measuring_sql_<n>    checked here, run by work_out
 round 1   measures over rows        one pass per rows:  measuring_part_<n>   a column per calculation
           joined to Customer                            measuring_so_far_<n> all that is known of every customer
           values made of them                           measuring_part_<n>, joined again
@@ -14,6 +15,7 @@ from datetime import datetime
 
 from segments.measures.grounds import Grounds
 from segments.measures.known import Known, Made, without_measures
+from segments.measures.manual import ManualMeasures, SqlStep, attribute_of_sql, own_table_of_sql
 from segments.measures.names import SCRATCH, ingredient
 from segments.measures.order import dependencies, rounds
 from segments.measures.own_tables import own_table_steps, single_value_steps
@@ -25,6 +27,7 @@ from segments.predicates import tree as p
 from segments.predicates.compile import Compiler
 from segments.predicates.fields import Catalog, Table, Type
 from segments.relationships import CUSTOMER
+from unify.core.engine import Engine
 from unify.core.errors import SpecError, UnifyError
 from unify.core.names import quote
 from unify.core.problems import Problem
@@ -36,32 +39,40 @@ from unify.spec import Measure, Project
 class MeasurePlan:
     """Steps in order, and what they make. `customers`: the table of attributes, hidden columns too; "" without any."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[Step | SqlStep, ...]
     made: tuple[Made, ...]
     customers: str
 
 
 def measure_plan(
-    project: Project, model: Model, *, clock: datetime, only: Mapping[str, Measure] | None = None
+    engine: Engine, project: Project, model: Model, *, clock: datetime, only: Mapping[str, Measure] | None = None
 ) -> MeasurePlan:
     """What makes the measures of a project, or `only` those given, which must hold all that they are made of.
 
+    engine   on the generation; it is asked for columns of tables, where a measure is SQL
     What `only` gives becomes scratch tables: nothing is kept. Raises SpecError with one line per problem.
     """
     measures = expanded(project, project.measures if only is None else only)
-    return _Planner(without_measures(model), measures, clock, keep=only is None).plan()
+    base = without_measures(model)
+    manual = ManualMeasures(engine, base, measures, clock)
+    try:
+        return _Planner(base, measures, clock, manual, keep=only is None).plan()
+    finally:
+        manual.close()
 
 
 class _Planner:
     """One planning. Steps are appended in the order in which they run."""
 
-    def __init__(self, base: Model, measures: dict[str, Measure], clock: datetime, *, keep: bool) -> None:
+    def __init__(
+        self, base: Model, measures: dict[str, Measure], clock: datetime, manual: ManualMeasures, *, keep: bool
+    ) -> None:
         self.measures, self.clock, self.keep = measures, clock, keep
-        self.known = Known(base)
+        self.known, self.manual = Known(base), manual
         self.grounds = Grounds(measures)
         self.own = frozenset(base.catalog.table(CUSTOMER).attributes)
         self.needs = {n: dependencies(m, measures, self.own) for n, m in measures.items()}
-        self.steps: list[Step] = []
+        self.steps: list[Step | SqlStep] = []
         self.problems: list[Problem] = []
         self.failed: set[str] = set()
         self._counts: dict[str, int] = {}
@@ -82,6 +93,7 @@ class _Planner:
     def _round(self, names: list[str]) -> None:
         attributes = [n for n in names if self.measures[n].kind == "attribute"]
         parts = self._attributes_over_rows([n for n in attributes if self.measures[n].of is not None])
+        parts |= self._attributes_of_sql([n for n in attributes if self.measures[n].sql is not None])
         for name in names:
             if name not in attributes:
                 self._own_table(name)
@@ -123,7 +135,7 @@ class _Planner:
         self._counts[what] = self._counts.get(what, -1) + 1
         return f"{SCRATCH}{what}_{self._counts[what]}"
 
-    def _add(self, steps: tuple[Step, ...]) -> None:
+    def _add(self, steps: tuple[Step | SqlStep, ...]) -> None:
         """Steps, but those that were there before."""
         there = {step.makes for step in self.steps}
         self.steps += [step for step in steps if step.makes not in there]
@@ -159,6 +171,17 @@ class _Planner:
             for column, spec in measure.columns(name).items()
             if spec.function != "value"
         ]  # fmt: skip
+
+    def _attributes_of_sql(self, names: list[str]) -> dict[str, list[Result]]:
+        """A table for each: table → its one column."""
+        parts: dict[str, list[Result]] = {}
+        for name in names:
+            with self._problems_of(name):
+                sql, columns = self.manual.step(name, self.measures[name], self._scratch("sql"))
+                part = self._scratch("part")
+                self.steps += attribute_of_sql(part, sql, columns)
+                parts[part] = [Result(name, kind) for kind in columns.values()]
+        return parts
 
     def _values(self, names: list[str]) -> dict[str, list[Result]]:
         """Values made of what is known: all of them in one table."""
@@ -238,14 +261,19 @@ class _Planner:
         if self.steps:
             gone = {table for step in self.steps for table in step.releases}
             left = [s.makes for s in self.steps if not s.keep and not s.view and s.makes not in gone]
-            self.steps[-1] = replace(self.steps[-1], releases=(*self.steps[-1].releases, *left))
+            last = self.steps[-1]
+            self.steps[-1] = replace(last, releases=(*last.releases, *left))
 
     # ── tables of their own ──────────────────────────────────────────────────────────────────────────────────────────
 
     def _own_table(self, name: str) -> None:
         measure = self.measures[name]
         with self._problems_of(name):
-            if measure.of is None:
+            steps: tuple[Step | SqlStep, ...]
+            if measure.sql is not None:
+                sql, columns = self.manual.step(name, measure, self._scratch("sql"))
+                steps, made = own_table_of_sql(name, measure, sql, columns)
+            elif measure.of is None:
                 singles = [self.known.made[n] for n in sorted(self.needs[name])]
                 steps, made = single_value_steps(name, measure, singles, self.known.base, self.clock, self._scratch)
             else:

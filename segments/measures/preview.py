@@ -5,6 +5,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
+from segments.measures.manual import work_out
 from segments.measures.order import with_what_they_need
 from segments.measures.plan import MeasurePlan, measure_plan
 from segments.measures.statistics import statistics
@@ -36,14 +37,14 @@ class MeasurePreview:
 
 
 def plan_of_one(
-    project: Project, model: Model, name: str, measure: Measure, clock: datetime
+    engine: Engine, project: Project, model: Model, name: str, measure: Measure, clock: datetime
 ) -> tuple[MeasurePlan, Measure]:
     """Steps of a measure and of all that it is made of, as scratch tables. SpecError."""
     measures = {**project.measures, name: measure.model_copy(update={"active": True})}
     ordinary = expanded(project, measures)
     own = frozenset(model.catalog.table(CUSTOMER).attributes)
     needed = with_what_they_need(name, ordinary, own)
-    return measure_plan(project, model, clock=clock, only=needed), ordinary[name]
+    return measure_plan(engine, project, model, clock=clock, only=needed), ordinary[name]
 
 
 def preview(
@@ -54,9 +55,9 @@ def preview(
     clock   what `now()` means
     limit   rows to show
     """
-    plan, ordinary = plan_of_one(project, model, name, measure, clock)
+    plan, ordinary = plan_of_one(engine, project, model, name, measure, clock)
     for step in plan.steps:
-        engine.build(step)
+        work_out(engine, step)
     made = next(m for m in plan.made if m.name == name)
     table = plan.customers if made.table == MEASURES else made.table
     [*reports] = statistics(engine, [made], {MEASURES: plan.customers})

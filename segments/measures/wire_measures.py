@@ -26,6 +26,9 @@ LEFT_OUT = {
     "createdBy", "createdUtc", "instanceId",
 }  # fmt: skip
 
+BESIDE_SQL = ("linkedEntities", "variables", "filters", "filteringCriteria", "dimensions", "aggregates", "dependencies")
+"""What describes a measure in other words than its SQL."""
+
 
 @dataclass(frozen=True)
 class Imported:
@@ -37,7 +40,7 @@ class Imported:
 
 
 def measure_of_wire(metadata: MeasureMetadata) -> Imported:
-    """The noun. SpecError for SQL, and for what is not understood."""
+    """The noun. SpecError for what is not understood."""
     reader = _Reader(metadata)
     return Imported(metadata.name, reader.measure(), tuple(reader.left_out))
 
@@ -51,9 +54,11 @@ class _Reader:
 
     def measure(self) -> Measure:
         said = self.said
-        if said.type == "manual" or said.measure_query_sql is not None:
-            hint = "say it as aggregates; the SQL itself is kept by whoever keeps the document"
-            raise SpecError("a measure in SQL is not worked out here", where=self.place, hint=hint)
+        if said.type == "manual" or (said.type is None and said.measure_query_sql is not None):
+            return self._manual()
+        if said.measure_query_sql is not None:
+            hint = "of `type: manual` the SQL counts, of `structured` all but the SQL"
+            raise SpecError("it is structured and in SQL", where=self.place, hint=hint)
         entities = said.linked_entities or ()
         bases = [e.entity for e in entities if e.kind == "base"]
         if len(bases) != 1 or bases[0] is None:
@@ -74,6 +79,29 @@ class _Reader:
             **self._calculations(),
         }
         return measure_of(self.metadata.name, {k: v for k, v in body.items() if v not in (None, {}, [])})
+
+    def _manual(self) -> Measure:
+        """SQL says all of it; what else describes a measure in the document follows from the SQL."""
+        said = self.said
+        if said.measure_query_sql is None:
+            raise SpecError("a manual measure needs measureQuerySql", where=self.place)
+        single = said.is_scalar if said.is_manual_query_scalar is None else said.is_manual_query_scalar
+        if single and said.kind == "attribute" and said.is_profile:
+            hint = "of an attribute of customers isManualQueryScalar is false"
+            raise SpecError("one value is no attribute of customers", where=self.place, hint=hint)
+        if not single and not said.is_profile:
+            hint = "set isProfile, and select CustomerId; or isManualQueryScalar, and select one value"
+            raise SpecError("SQL gives a row per customer, or a single value", where=self.place, hint=hint)
+        for key, value in said.wire().items():
+            if key in BESIDE_SQL and value:
+                self.left_out.append(f"definition.{key}")
+        body = {
+            "sql": said.measure_query_sql,
+            "kind": "business" if single else self._kind(),
+            "title": self.metadata.display_name,
+            "description": self.metadata.description,
+        }
+        return measure_of(self.metadata.name, {k: v for k, v in body.items() if v is not None})
 
     def _leave(self, key: str, items: Any, *names: str) -> None:
         for i, item in enumerate(items or ()):
@@ -162,6 +190,9 @@ class _Reader:
 def wire_of_measure(name: str, measure: Measure) -> MeasureMetadata:
     """The document. SpecError for what the vendor's measures cannot say."""
     place = f"measures.{name}"
+    around = {"name": name, "displayName": measure.title, "description": measure.description}
+    if measure.sql is not None:
+        return MeasureMetadata.model_validate({**around, "definition": _manual(measure)})
     more = [k for k in ("period", "template") if getattr(measure, k)]
     for calculation in measure.columns(name).values():
         said = calculation.model_dump(exclude_defaults=True)
@@ -188,8 +219,18 @@ def wire_of_measure(name: str, measure: Measure) -> MeasureMetadata:
         "aggregates": [_aggregate(n, c) for n, c in measure.columns(name).items()],
         **where,
     }
-    around = {"name": name, "displayName": measure.title, "description": measure.description}
     return MeasureMetadata.model_validate({**around, "definition": definition})
+
+
+def _manual(measure: Measure) -> dict[str, Any]:
+    return {
+        "kind": "attribute" if measure.kind == "attribute" else "entity",
+        "isScalar": measure.scalar,
+        "isProfile": measure.kind != "business",
+        "type": "manual",
+        "measureQuerySql": measure.sql,
+        "isManualQueryScalar": measure.scalar,
+    }
 
 
 def _dimensions(measure: Measure, place: str) -> Iterator[dict[str, Any]]:

@@ -139,6 +139,29 @@ def test_noun_to_wire_to_noun(said):
     assert found.model_copy(update={"calculate": {}}) == measure.model_copy(update={"calculate": {}})
 
 
+@pytest.mark.parametrize(("kind", "said"), [
+    ("attribute", {"kind": "attribute", "isScalar": False, "isProfile": True, "isManualQueryScalar": False}),
+    ("customer", {"kind": "entity", "isScalar": False, "isProfile": True, "isManualQueryScalar": False}),
+    ("business", {"kind": "entity", "isScalar": True, "isProfile": False, "isManualQueryScalar": True}),
+])  # fmt: skip
+def test_sql_both_ways(kind, said):
+    document = {"name": "M", "displayName": "Mine", "description": "By hand",
+                "definition": {**said, "type": "manual", "measureQuerySql": "SELECT CustomerId, 1 FROM Customer"}}  # fmt: skip
+    found = measure_of_wire(read_metadata(document))
+    assert (found.measure.kind, found.measure.sql, found.left_out) == (kind, "SELECT CustomerId, 1 FROM Customer", ())
+    assert found.measure == measure_of(
+        "M", {"sql": found.measure.sql, "kind": kind, "title": "Mine", "description": "By hand"}
+    )
+    assert wire_of_measure("M", found.measure).wire() == document
+
+
+def test_what_stands_beside_sql_is_told():
+    beside = {**SPEND["definition"], "type": "manual", "measureQuerySql": "SELECT 1", "dependencies": ["Other"]}
+    found = measure_of_wire(read_metadata({**SPEND, "definition": beside}))
+    assert found.left_out == ("definition.linkedEntities", "definition.variables", "definition.filters",
+                              "definition.aggregates", "definition.dependencies")  # fmt: skip
+
+
 @pytest.mark.parametrize(("said", "message"), [
     ({"median": "Total", "of": "web.Orders"}, "no median"),
     ({"sum": "Total", "of": "web.Orders", "default": 0}, "no default"),
@@ -154,7 +177,10 @@ def test_what_the_vendor_cannot_say_is_refused(said, message):
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    ({"type": "manual", "measureQuerySql": "SELECT 1"}, "a measure in SQL is not worked out here"),
+    ({"measureQuerySql": "SELECT 1"}, "it is structured and in SQL"),
+    ({"type": "manual"}, "a manual measure needs measureQuerySql"),
+    ({"type": "manual", "measureQuerySql": "SELECT 1", "isManualQueryScalar": True}, "one value is no attribute of customers"),
+    ({"type": "manual", "measureQuerySql": "SELECT 1", "kind": "entity", "isProfile": False}, "or a single value"),
     ({"linkedEntities": []}, "0 linked entities are the base"),
     ({"filters": {"kind": "exponent", "left": {"kind": "now"}, "right": {"kind": "now"}}}, "exponent is not understood"),
     ({"filters": {"kind": "equals", "operands": []}}, "a filter of kind equals has left, right"),

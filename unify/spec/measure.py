@@ -23,6 +23,10 @@ ALWAYS_THERE = ("customerid", "ordinal")
 """Columns of every table with a row per customer."""
 PERIOD = re.compile(r"last ([1-9]\d{0,4}) (day|week|month|year)s?\Z")
 MAX_TAGS = 20
+BESIDE_SQL = (
+    *FUNCTIONS, "value", "default", "whole", "of", "path", "where", "period", "by", "variables", "calculate", "fields",
+)  # fmt: skip
+"""What a measure in SQL does not say in other words."""
 
 
 class Pick(Noun):
@@ -163,6 +167,8 @@ class Measure(Calculation):
                one row per dimensions; without any, a single value
     template   stands for a measure over an activity, named by `of`
     fields     of a template: which column is OrderTotal, PointsEarned, PointsRedeemed, where the activity does not say
+    sql        instead of all that: one SELECT, read-only and fenced in. It gives CustomerId and a value; of kind
+               `customer` CustomerId and several; of kind `business` one row with one value
     active     false: not worked out
     title, description, tags  for people
     """
@@ -177,6 +183,7 @@ class Measure(Calculation):
     kind: MeasureKind = Field(default="attribute")
     template: Template | None = None
     fields: dict[str, str] = {}
+    sql: str | None = None
     active: bool = True
     title: str | None = None
     description: str | None = None
@@ -191,13 +198,16 @@ class Measure(Calculation):
         return {**self.calculate, **own}
 
     def shown(self, name: str) -> list[str]:
-        """Columns of the result; the ingredients of a `value` are among them in tables only."""
-        return [name] if self.kind == "attribute" else list(self.columns(name))
+        """Columns of the result; the ingredients of a `value` are among them in tables only. None for SQL of customers
+        with a table of its own: what it gives is known when it is checked."""
+        one = self.kind == "attribute" or (self.sql is not None and self.scalar)
+        return [name] if one else list(self.columns(name))
 
     @property
     def scalar(self) -> bool:
         """Whether it is one single value."""
-        return self.kind == "business" and not self.by and (bool(self.function) or len(self.calculate) == 1)
+        one = bool(self.function) or len(self.calculate) == 1 or self.sql is not None
+        return self.kind == "business" and not self.by and one
 
     @model_validator(mode="before")
     @classmethod
@@ -212,10 +222,13 @@ class Measure(Calculation):
         if self.template is not None:
             self._only_a_template()
             return self
+        if self.sql is not None:
+            self._only_sql()
+            return self
         if self.fields:
             raise ValueError("`fields` go with a `template`")
         if not self.function and not self.calculate:
-            raise ValueError(f"what is measured? Write one of {', '.join((*FUNCTIONS, 'value', 'template'))}")
+            raise ValueError(f"what is measured? Write one of {', '.join((*FUNCTIONS, 'value', 'template', 'sql'))}")
         if self.function and self.function != "value" and self.calculate:
             raise ValueError(f"`{self.function}` goes under `calculate` too, with a name of its own")
         if self.of is None:
@@ -232,7 +245,7 @@ class Measure(Calculation):
         return self
 
     def _only_a_template(self) -> None:
-        more = [n for n in ("calculate", "by", "variables", "where") if getattr(self, n)]
+        more = [n for n in ("calculate", "by", "variables", "where", "sql") if getattr(self, n)]
         if self.function or more or self.kind != "attribute":
             wrong = [
                 *more,
@@ -240,6 +253,18 @@ class Measure(Calculation):
                 *(["kind"] if self.kind != "attribute" else []),
             ]
             raise ValueError(f"a template says what is measured: leave out {', '.join(wrong)}")
+
+    def _only_sql(self) -> None:
+        assert self.sql is not None
+        wrong = [
+            n
+            for n in BESIDE_SQL
+            if getattr(self, n) != type(self).model_fields[n].get_default(call_default_factory=True)
+        ]
+        if wrong:
+            raise ValueError(f"`sql` says what is measured: leave out {', '.join(wrong)}")
+        if not self.sql.strip():
+            raise ValueError("`sql` is empty: write one SELECT")
 
     def _needs_no_rows(self) -> None:
         given = [n for n in ("path", "where", "period", "by", "variables", "calculate") if getattr(self, n)]

@@ -64,9 +64,10 @@ class MeasureHandle:
     @property
     def sql(self) -> str:
         """The statements that make it and all that it is made of, on the published generation."""
-        model = model_of(self._instance.engine(), self._project)
+        engine = self._instance.engine()
+        model = model_of(engine, self._project)
         clock = self._instance.published().published
-        plan, _ = plan_of_one(self._project, model, self.name, self.definition(), clock)
+        plan, _ = plan_of_one(engine, self._project, model, self.name, self.definition(), clock)
         return sql_of_plan(plan)
 
     def values(self) -> Answer:
