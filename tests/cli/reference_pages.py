@@ -35,6 +35,7 @@ BEGIN, END = (
 NOUNS = (
     spec.Project, spec.Entity, spec.Column, spec.CsvOptions, spec.RowFilter, spec.Incremental, spec.ValueList,
     spec.ConflationPlan, spec.OrderedEntity, spec.DedupeSpec, spec.MatchPair, spec.Rule, spec.Criterion, Veto,
+    spec.Evidence,
     spec.NormalizeStep, spec.Limit, spec.BridgeSpec, spec.Resolution, spec.CustomerTable, spec.ClusterSpec,
     spec.Preference,
     spec.Relationship, spec.Activity, spec.Measure, spec.Calculation, spec.Pick, spec.Dimension, spec.Variable,
@@ -87,8 +88,8 @@ MEANING = {
     ("MatchPair", "right"): "The upper entity, after it.",
     ("MatchPair", "rules"): "In order: rule n+1 is tried only for records that rule n left unmatched.",
     ("Rule", "name"): "How links and reports call it; unique within its pair of entities.",
-    ("Rule", "when"): "Conditions; all must hold.",
     ("Rule", "unless"): "Exceptions; any of them vetoes the pair. `{all: […]}` is one of several conditions together.",
+    ("Evidence", "fields"): "Several columns: the best combination counts.",
     ("Rule", "active"): "False: the rule is kept, but not used.",
     ("Criterion", "fields"): "Several columns, named alike on both sides: any may equal any.",
     ("Veto", "all"): "The pair is vetoed when all of these hold.",
@@ -104,6 +105,7 @@ SHORT = {
     "OrderedEntity": "`crm.Contacts` means `{entity: crm.Contacts}`.",
     "DedupeSpec": "A list means `{rules: […]}`.",
     "MatchPair": "`loyalty.Members -> crm.Contacts: [rules]` under `match` is how it is written.",
+    "Evidence": "A column's name means `{field: …}`.",
     "Veto": "One condition means `{all: [condition]}`.",
     "NormalizeStep": "`lower`, `{alias: <list>}`, `{bypass: <list>}`, `{phone: US}`.",
     "Relationship": "`web.Orders.ContactId -> crm.Contacts.ContactId` means `{from: …, to: …}`.",
@@ -235,6 +237,8 @@ def _default(field):
         return f"`{value}`"
     if isinstance(value, BaseModel):
         return ""
+    if isinstance(value, tuple) and isinstance(value[0], BaseModel):
+        return f"`[{', '.join(map(str, value))}]`"
     return f"`{list(value)}`" if isinstance(value, tuple) else f"`{value}`"
 
 

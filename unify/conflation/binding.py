@@ -9,7 +9,7 @@ from unify.conflation.rules import BoundRule
 from unify.core.engine import Engine
 from unify.core.errors import SpecError, did_you_mean
 from unify.core.names import table_of
-from unify.spec import ConflationPlan, Criterion, Project, Rule
+from unify.spec import ConflationPlan, Criterion, Evidence, Project, Rule
 
 DEFAULT_RULE = "equal in every matched column"
 
@@ -77,7 +77,8 @@ def _default_rule(plan: ConflationPlan, entity: str) -> tuple[Rule, ...]:
     columns: dict[str, None] = {}
     for pair in plan.match:
         for rule in pair.rules:
-            for criterion in rule.when:
+            compared: tuple[Criterion | Evidence, ...] = (*rule.when, *rule.score)
+            for criterion in compared:
                 if pair.left == entity:
                     columns |= dict.fromkeys(criterion.left_columns)
                 if pair.right == entity:

@@ -4,11 +4,11 @@ The nine limits of a conflation plan (reference §3.10) are numbered in the comm
 collected, so that a user mends a plan in one round.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 
 from unify.core.errors import SpecError, did_you_mean
 from unify.core.problems import Problem, family
-from unify.spec import ConflationPlan, Criterion, Project, Rule
+from unify.spec import ConflationPlan, Criterion, Evidence, Project, Rule
 from unify.spec.preference import Preference
 
 Schemas = Mapping[str, Mapping[str, str]]
@@ -116,18 +116,53 @@ def _rule_problems(
             )
         names.add(rule.name)
         for other in rules[:i]:
-            if (other.when, other.unless) == (rule.when, rule.unless):  # limit 6
+            same = (other.when, other.score, other.unless) == (rule.when, rule.score, rule.unless)
+            if same and other.at_least == rule.at_least:  # limit 6
                 yield Problem(here, f"is a copy of rule {other.name!r}", "remove one of them")
         for criterion in (*rule.when, *(c for veto in rule.unless for c in veto.all)):
             yield from _criterion_problems(project, here, left, right, criterion, schemas)
+        for evidence in rule.score:
+            yield from _evidence_problems(project, here, left, right, evidence, schemas)
+
+
+def _evidence_problems(
+    project: Project, place: str, left: str, right: str, evidence: Evidence, schemas: Schemas
+) -> Iterator[Problem]:
+    """A comparison is made on text, so that any type may be compared with itself."""
+    yield from _list_problems(project, place, evidence.normalize)
+    if left == right and evidence.left_columns != evidence.right_columns:
+        yield Problem(
+            place,
+            f"inside one entity the columns are the same on both sides, not {evidence.name}",
+            "write `fields` with all of them: any may equal any",
+        )
+    yield from _types_differ(place, left, right, evidence, schemas)
 
 
 def _criterion_problems(
     project: Project, place: str, left: str, right: str, criterion: Criterion, schemas: Schemas
 ) -> Iterator[Problem]:
     yield from _list_problems(project, place, criterion.normalize)
+    kinds = yield from _types_differ(place, left, right, criterion, schemas)
+    if len(set(kinds.values())) == 1:
+        [kind] = set(kinds.values())
+        if criterion.compare == "number" and kind not in ("integer", "number"):
+            yield Problem(
+                place, f"`number` compares numbers, {', '.join(kinds)} is {kind}", "declare the column's type"
+            )
+        elif criterion.compare == "date" and kind not in ("date", "datetime"):
+            yield Problem(place, f"`date` compares dates, {', '.join(kinds)} is {kind}", "declare the column as date")
+        elif criterion.compare not in ("exact", "number", "date") and kind not in TEXTUAL and not criterion.normalize:
+            yield Problem(place, f"{criterion.compare} compares text, {', '.join(kinds)} is {kind}",
+                          "use exact, number or date, or declare the column as string")  # fmt: skip
+
+
+def _types_differ(
+    place: str, left: str, right: str, compared: Criterion | Evidence, schemas: Schemas
+) -> Generator[Problem, None, dict[str, str]]:
+    """Problems of columns that are not there or differ in type; returns each column's family of types."""
     kinds: dict[str, str] = {}
-    for entity, columns in ((left, criterion.left_columns), (right, criterion.right_columns)):
+    for entity, columns in ((left, compared.left_columns), (right, compared.right_columns)):
         if entity not in schemas:
             continue
         for column in columns:  # limit 2
@@ -142,17 +177,7 @@ def _criterion_problems(
             f"matched attributes must have the same type: {spoken}",
             "declare the type under the entity's `columns`",
         )
-    elif kinds:
-        [kind] = set(kinds.values())
-        if criterion.compare == "number" and kind not in ("integer", "number"):
-            yield Problem(
-                place, f"`number` compares numbers, {', '.join(kinds)} is {kind}", "declare the column's type"
-            )
-        elif criterion.compare == "date" and kind not in ("date", "datetime"):
-            yield Problem(place, f"`date` compares dates, {', '.join(kinds)} is {kind}", "declare the column as date")
-        elif criterion.compare not in ("exact", "number", "date") and kind not in TEXTUAL and not criterion.normalize:
-            yield Problem(place, f"{criterion.compare} compares text, {', '.join(kinds)} is {kind}",
-                          "use exact, number or date, or declare the column as string")  # fmt: skip
+    return kinds
 
 
 def _list_problems(project: Project, place: str, normalize: tuple[object, ...]) -> Iterator[Problem]:

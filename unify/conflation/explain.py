@@ -332,6 +332,8 @@ def _hop(a: RecordInfo, b: RecordInfo, check: RuleCheck) -> Hop:
 
 def _nearness(check: RuleCheck) -> tuple[bool, float, float, int]:
     """How near a rule came: passed conditions first, then the scores of the failed ones; earlier rules win ties."""
-    passed = sum(c.passed for c in check.conditions) / len(check.conditions)
+    if check.evidence is not None:
+        return check.passed, check.evidence.probability, check.evidence.average_probability, -check.rule
+    passed = sum(c.passed for c in check.conditions) / max(len(check.conditions), 1)
     scores = [c.score or 0.0 for c in check.conditions if not c.passed]
     return check.passed, passed, sum(scores) / len(scores) if scores else 1.0, -check.rule

@@ -6,14 +6,19 @@ that rule n left unmatched in that upper entity.
 makes  rules     one row per rule, in order of strength; rule 0 stands for always-overrides
        links     a, b, rule, score: one row per pair and rule
        ignored   rule, value, records, pairs, reason
+       evidence_model, evidence_terms   what scored rules learned (evidence/stored.py)
        never     a, b (scratch): pairs that must stay apart
        stars     rule, key_group, side, rid (scratch): who shares a value in star rules
        limit_<i> rid, value (scratch): the values of the i-th limit when it is a never_two
 """
 
+from collections.abc import Iterator
+
 import pyarrow as pa
 
 from unify.conflation.binding import BoundPlan
+from unify.conflation.evidence.run import EvidenceRunner
+from unify.conflation.evidence.stored import MODEL, TERMS
 from unify.conflation.pairs import RuleRunner
 from unify.core.engine import Engine
 from unify.core.progress import Progress
@@ -50,13 +55,14 @@ def make_links(engine: Engine, plan: ConflationPlan, bound: BoundPlan, progress:
             if rule.kind == "match" and (r.left, r.right) == (rule.left.entity, rule.right.entity)
         ]
         matched = " UNION ALL ".join(f"SELECT b AS rid FROM links_{n}" for n in earlier)
-        reports.append(RuleRunner(engine, plan, rule, matched).run())
-    for step in _gather(bound, reports):
+        runner = EvidenceRunner if rule.scored else RuleRunner
+        reports.append(runner(engine, plan, rule, matched).run())
+    for step in _gather(engine, bound, reports):
         engine.build(step)
     return reports
 
 
-def _gather(bound: BoundPlan, reports: list[RuleReport]) -> list[Step]:
+def _gather(engine: Engine, bound: BoundPlan, reports: list[RuleReport]) -> list[Step]:
     """The tables of all rules together."""
     numbers = [r.rule for r in reports]
     made = [ALWAYS_LINKS, *(f"SELECT a, b, rule, score FROM links_{n}" for n in numbers)]
@@ -70,6 +76,7 @@ def _gather(bound: BoundPlan, reports: list[RuleReport]) -> list[Step]:
     return [
         Step("links", Query(union(made)), "all links", keep=True, releases=tuple(f"links_{n}" for n in numbers)),
         Step("stars", Query(union(stars)), "who shares values", releases=tuple(f"star_{n}" for n in starry)),
+        *_learned(engine, [r.rule for r in reports if r.shape == "scored"]),
         Step("ignored", Query(union(ignored)), "values that were no evidence", keep=True),
         *(_limit_values(bound, i, columns) for i, columns in bound.limit_values.items()),
         Step(
@@ -78,6 +85,16 @@ def _gather(bound: BoundPlan, reports: list[RuleReport]) -> list[Step]:
             "pairs that stay apart",
         ),
     ]
+
+
+def _learned(engine: Engine, scored: list[int]) -> Iterator[Step]:
+    """What scored rules learned, all together."""
+    for table, schema in (("evidence_model", MODEL), ("evidence_terms", TERMS)):
+        engine.load(f"{table}_0", schema.empty_table())
+        parts = tuple(f"{table}_{n}" for n in (0, *scored))
+        union = " UNION ALL ".join(f"FROM {part}" for part in parts)
+        order = "rule, comparison, level NULLS FIRST" if schema is MODEL else "rule, comparison, value"
+        yield Step(table, Query(f"FROM ({union}) ORDER BY {order}"), "what scored rules learned", parts, True, parts)
 
 
 def _limit_values(bound: BoundPlan, number: int, columns: dict[str, str]) -> Step:

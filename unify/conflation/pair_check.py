@@ -5,6 +5,7 @@ from typing import Any
 
 from unify.conflation import compare
 from unify.conflation.binding import BoundPlan
+from unify.conflation.evidence.waterfall import group_of, waterfall
 from unify.conflation.prepare import make_values, rows_by_key
 from unify.conflation.rules import BoundRule, Term
 from unify.core.engine import Engine
@@ -37,6 +38,7 @@ class PairChecker:
 
     def __init__(self, engine: Engine, project: Project, bound: BoundPlan, rids: Sequence[int]) -> None:
         self.engine, self.bound = engine, bound
+        rids = self._with_groups(rids)
         among = ", ".join(map(str, rids))
         records = engine.fetch(Query(f"SELECT rid, entity, key FROM records WHERE rid IN ({among})")).to_pylist()
         self.entity = {r["rid"]: r["entity"] for r in records}
@@ -45,6 +47,11 @@ class PairChecker:
             by_key = rows_by_key(entity, prepared.number, project.entity(entity).key)
             prepared.rows = f"{by_key} AND record_rows.rid IN ({among})"
         make_values(engine, bound.prepared.values())
+
+    def _with_groups(self, rids: Sequence[int]) -> list[int]:
+        """The records, and those that a scored rule joined with one of them: its average is over all of them."""
+        groups = [group_of(self.engine, rule.number, rids) for rule in self.bound.rules if rule.scored]
+        return sorted(set(rids).union(*groups))
 
     def rules_on(self, a: int, b: int) -> list[RuleCheck]:
         """Every rule between the two records' entities, on this pair."""
@@ -72,6 +79,8 @@ class PairChecker:
             checks = [self._condition(t, rule, left, right, as_veto=True) for t in veto]
             vetoes += checks if all(c.passed for c in checks) else []
         passed = all(c.passed for c in conditions) and not vetoes
+        if rule.scored:
+            return self._scored(rule, left, right, vetoes)
         scores = [c.score for c in conditions if c.score is not None]
         return RuleCheck(
             rule=rule.number,
@@ -83,6 +92,22 @@ class PairChecker:
             score=min(scores) if passed and scores else None,
             conditions=conditions,
             vetoes=vetoes,
+        )
+
+    def _scored(self, rule: BoundRule, left: int, right: int, vetoes: list[ConditionCheck]) -> RuleCheck:
+        """A scored rule passes when the run joined the two records by it, directly or as a whole customer."""
+        evidence = waterfall(self.engine, rule, (left, right), self.raw)
+        return RuleCheck(
+            rule=rule.number,
+            name=rule.rule.name,
+            kind=rule.kind,
+            left=rule.left.entity,
+            right=rule.right.entity,
+            passed=evidence is not None and evidence.joined,
+            score=evidence.probability if evidence is not None else None,
+            conditions=[],
+            vetoes=vetoes,
+            evidence=evidence,
         )
 
     def _condition(

@@ -13,7 +13,7 @@ from itertools import product
 
 from unify.conflation import compare
 from unify.conflation.prepare import Prepared
-from unify.spec import Criterion, Rule
+from unify.spec import Criterion, Evidence, Rule
 
 SELECTIVE = 70
 """Per cent from which a text comparison leaves fewer candidates than a tolerance of days or units."""
@@ -57,6 +57,15 @@ def _any(tests: list[str]) -> str:
 
 
 @dataclass(frozen=True)
+class ScoredTerm:
+    """A comparison of a scored rule bound to prepared columns."""
+
+    evidence: Evidence
+    left: tuple[str, ...]
+    right: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class BoundRule:
     """A rule of the plan with its number and both entities' prepared values. Dedupe: left is right."""
 
@@ -67,6 +76,8 @@ class BoundRule:
     exact: tuple[Term, ...]
     fuzzy: tuple[Term, ...]
     vetoes: tuple[tuple[Term, ...], ...]
+    scored: tuple[ScoredTerm, ...] = ()
+    """Comparisons of a scored rule, which has no conditions (evidence/)."""
 
     @classmethod
     def bind(cls, number: int, rule: Rule, left: Prepared, right: Prepared) -> "BoundRule":
@@ -88,6 +99,14 @@ class BoundRule:
             tuple(t for t in when if t.criterion.is_exact),
             tuple(t for t in when if not t.criterion.is_exact),
             tuple(tuple(term(c) for c in veto.all) for veto in rule.unless),
+            tuple(
+                ScoredTerm(
+                    e,
+                    tuple(left.value(c, e.normalize) for c in e.left_columns),
+                    tuple(right.value(c, e.normalize) for c in e.right_columns),
+                )
+                for e in rule.score
+            ),
         )
 
     @property
@@ -99,7 +118,10 @@ class BoundRule:
     def is_star(self) -> bool:
         """Only exact conditions, no veto, alike on both sides: a key group of k records needs k-1 links."""
         return (
-            not self.fuzzy and not self.vetoes and (self.kind == "match" or all(t.left == t.right for t in self.exact))
+            not self.scored
+            and not self.fuzzy
+            and not self.vetoes
+            and (self.kind == "match" or all(t.left == t.right for t in self.exact))
         )
 
     @property
@@ -111,6 +133,9 @@ class BoundRule:
     def sentence(self) -> str:
         """The rule in plain English."""
         text = " and ".join(compare.sentence(c) for c in self.rule.when)
+        if self.rule.score:
+            evidence = ", ".join(e.name for e in self.rule.score)
+            text = f"the evidence of {evidence} adds up to {self.rule.threshold:.0%} or more on average"
         for veto in self.rule.unless:
             text += ", unless " + " and ".join(compare.sentence(c) for c in veto.all)
         return text

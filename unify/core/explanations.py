@@ -4,6 +4,7 @@ Explanation            two records, or one customer
 ├── records            who is who: record, customer, winner or alternate
 ├── path               same customer: the links from one record to the other
 │   └── RuleCheck ─ ConditionCheck   a rule on a pair: values before and after normalising, score, passed or not
+│                 └ Waterfall ─ EvidencePart   a scored rule on a pair: what each comparison weighs, and the whole
 ├── nearest            different customers: the rule that came nearest
 ├── reasons            different customers: what kept them apart, in order of weight
 └── values             one customer: where every value comes from
@@ -44,6 +45,104 @@ class ConditionCheck(Report):
         yield f"    {_spoken(self.left, self.left_compared)}  |  {_spoken(self.right, self.right_compared)}"
 
 
+class EvidencePart(Report):
+    """One comparison of a scored rule on a pair. Weights are in bits: each doubles the odds, or halves them.
+
+    level     how much alike the values are, in words
+    m, u      share of a customer's own pairs, and of strangers' pairs, at this level; null without a value
+    weight    log2(m / u)
+    rarity    added because the value that both hold is rarer than most, or taken because it is more common
+    value     the value that both hold
+    records   records that hold it; null when it is on few, or they hold none alike
+    """
+
+    name: str
+    left: dict[str, Any]
+    right: dict[str, Any]
+    left_compared: list[str | None]
+    right_compared: list[str | None]
+    level: str
+    m: float | None
+    u: float | None
+    weight: float
+    rarity: float
+    value: str | None = None
+    records: int | None = None
+
+    def lines(self) -> Iterator[str]:
+        """Plain text."""
+        yield f"{self.weight + self.rarity:+7.2f}  {self.name}: {self.level}{self.why()}"
+        yield f"         {_spoken(self.left, self.left_compared)}  |  {_spoken(self.right, self.right_compared)}"
+
+    def why(self) -> str:
+        """What the weight is made of, in brackets."""
+        if self.m is None or self.u is None:
+            return ""
+        parts = f"{self.m:.1%} of own pairs, {self.u:.2g} of strangers"
+        if self.rarity:
+            many = f"on {self.records:,} records" if self.records else "on few records"
+            parts += f"; {self.value!r} is {many}: {self.rarity:+.2f}"
+        return f"  ({parts})"
+
+
+class Waterfall(Report):
+    """The evidence of a scored rule on a pair, in bits, and the customer as a whole.
+
+    prior        before anything is compared: how rarely two records are one customer
+    total        prior and all weights together; `probability` says the same
+    threshold    the probability that the records of a customer must have on average
+    vetoed       an exception holds: the pair counts as the strongest evidence against
+    records      in the groups of both records
+    average      what pairs weigh on average where the two records' groups join, no pair above or below 17.3 bits;
+                 `average_probability` says the same
+    joined       the rule joined the two records, directly or as parts of one group
+    """
+
+    prior: float
+    parts: list[EvidencePart]
+    total: float
+    probability: float
+    threshold: float
+    vetoed: bool
+    records: int
+    average: float
+    average_probability: float
+    joined: bool
+
+    def lines(self) -> Iterator[str]:
+        """Plain text."""
+        yield f"{self.prior:+7.2f}  before anything is compared"
+        for part in self.parts:
+            yield from part.lines()
+        yield f"{self.total:+7.2f}  together: this pair alone is one customer with {chance(self.probability)}"
+        yield self.whole()
+
+    def whole(self) -> str:
+        """The customer as a whole, in one sentence."""
+        veto = "an exception holds, so the pair counts as the strongest evidence against; " if self.vetoed else ""
+        rule = f"the rule asks for {self.threshold:.0%}"
+        if self.records == 2:
+            return f"{veto}no other record has a say: {chance(self.average_probability)}; {rule}"
+        groups = f"the group of {self.records} records joins here" if self.joined else (
+            f"their two groups ({self.records} records in all) stay apart"
+        )  # fmt: skip
+        return f"{veto}{groups}: {self.average:+.2f} on average, {chance(self.average_probability)}; {rule}"
+
+
+def chance(probability: float) -> str:
+    """A probability for people: never 100 % and never 0 %.
+
+    >>> [chance(p) for p in (0.5, 0.9987, 0.9999999, 0.0000001)]
+    ['50.0 %', '99.87 %', 'more than 99.99 %', 'less than 0.01 %']
+    """
+    if probability > 0.9999:
+        return "more than 99.99 %"
+    if probability < 0.0001:
+        return "less than 0.01 %"
+    digits = 1 if 0.01 <= probability <= 0.99 else 2
+    return f"{100 * probability:.{digits}f} %"
+
+
 class RuleCheck(Report):
     """One rule on a pair of records. `score`: the weakest condition; null when a condition fails."""
 
@@ -57,12 +156,16 @@ class RuleCheck(Report):
     conditions: list[ConditionCheck]
     vetoes: list[ConditionCheck] = []
     """Exceptions that hold, and so veto the pair."""
+    evidence: Waterfall | None = None
+    """Of a scored rule, which has no conditions; null when the run had nothing to learn from."""
 
     def lines(self) -> Iterator[str]:
         """Plain text."""
         yield f"rule {self.name!r} ({self.kind}){'' if self.passed else ' does not link them'}"
         for condition in self.conditions:
             yield from (f"  {line}" for line in condition.lines())
+        if self.evidence is not None:
+            yield from (f"  {line}" for line in self.evidence.lines())
         for veto in self.vetoes:
             yield from (f"  exception: {line}" for line in veto.lines())
 

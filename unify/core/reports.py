@@ -86,7 +86,7 @@ class OverridesReport(Report):
 class RuleReport(Report):
     """What one rule did.
 
-    shape        star, join or similarity (docs/how-rules-run.md)
+    shape        star, join or similarity (docs/how-rules-run.md), or scored (docs/scored-rules.md)
     candidates   pairs of records compared or, for a star rule, implied by its key groups
     links        pairs found
     ignored      values left out because too many records share them or the rule would explode

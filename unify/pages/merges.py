@@ -4,6 +4,7 @@ from unify.core.explanations import ConditionCheck, Explanation, Hop, RuleCheck,
 from unify.pages.figures import how_won, together, value
 from unify.pages.html import Child, Markup, tag, wrappable
 from unify.pages.tables import muted
+from unify.pages.waterfall import waterfall
 
 MOST_RECORDS = 12
 """Records of a customer that get a column; the rest is counted."""
@@ -112,7 +113,12 @@ def _hop(hop: Hop) -> Child:
     return line if hop.check is None else [line, _check(hop.check)]
 
 
-def _check(check: RuleCheck) -> Markup:
+def _check(check: RuleCheck) -> Child:
+    evidence = check.evidence
+    if evidence is not None:
+        sides = [(_compared(p.left, p.left_compared), _compared(p.right, p.right_compared)) for p in evidence.parts]
+        vetoes: list[Child] = [tag("p", "exception: ", tag("strong", veto.sentence)) for veto in check.vetoes]
+        return [waterfall(evidence, sides), *vetoes]
     rows = [_condition(c, "") for c in check.conditions]
     rows += [_condition(c, "exception: ") for c in check.vetoes]
     heads = ("condition", "one record", "the other", "alike", "holds")

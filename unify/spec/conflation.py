@@ -150,13 +150,94 @@ def _short_veto(value: Any) -> Any:
     return value if isinstance(value, Veto) or (isinstance(value, dict) and "all" in value) else {"all": [value]}
 
 
+class Evidence(Noun):
+    """One comparison of a scored rule: how much alike two values are weighs for or against one customer.
+
+    field           the column, named alike on both sides; `fields` several of them: the best combination counts
+    left/right      the column (or several) on each side when the names differ, in a rule between entities
+    normalize       normalisers, for comparison only; default lower and whitespace
+    levels          similarities in per cent at which a level begins; equality is always one more, the rest the lowest
+    term_frequency  equal values weigh more the rarer the value is
+    """
+
+    field: str | None = None
+    fields: Strings = ()
+    left: Strings = ()
+    right: Strings = ()
+    normalize: tuple[Annotated[NormalizeStep, BeforeValidator(_short_normalizer)], ...] = (
+        NormalizeStep(kind="lower"),
+        NormalizeStep(kind="whitespace"),
+    )
+    levels: tuple[Annotated[float, Field(gt=0, lt=100)], ...] = Field(default=(45, 60, 70, 80, 90), max_length=5)
+    term_frequency: bool = True
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if (self.field is not None) + bool(self.fields) + bool(self.left or self.right) != 1:
+            raise ValueError("name the columns once: `field`, or `fields`, or `left` and `right`")
+        if bool(self.left) != bool(self.right):
+            raise ValueError("`left` and `right` come together")
+        if len(set(self.levels)) != len(self.levels):
+            raise ValueError("a level stands twice")
+        return self
+
+    @property
+    def left_columns(self) -> tuple[str, ...]:
+        """Columns on the side before the arrow."""
+        return self.left or self.fields or (self.field or "",)
+
+    @property
+    def right_columns(self) -> tuple[str, ...]:
+        """Columns on the side after the arrow."""
+        return self.right or self.fields or (self.field or "",)
+
+    @property
+    def name(self) -> str:
+        """The columns, for people."""
+        left, right = " or ".join(self.left_columns), " or ".join(self.right_columns)
+        return left if left == right else f"{left} with {right}"
+
+
+def _short_evidence(value: Any) -> Any:
+    return {"field": value} if isinstance(value, str) else value
+
+
+AT_LEAST = 0.15
+"""Probability that a customer's pairs of records reach on average, unless a rule says otherwise. One pair is decided at
+0.5; an average also holds pairs that differ in what was changed on purpose or by mistake (docs/scored-rules.md)."""
+
+
 class Rule(Noun):
-    """Records are the same customer when all conditions hold and no exception does."""
+    """Records are the same customer when all conditions hold, or evidence adds up, and no exception holds.
+
+    when      conditions that must all hold
+    score     instead of `when`: comparisons whose weights add up to a probability
+    at_least  with `score`: the probability that the records of a customer must have on average
+    """
 
     name: str = Field(min_length=1)
-    when: tuple[Criterion, ...] = Field(min_length=1)
+    when: tuple[Criterion, ...] = ()
+    score: tuple[Annotated[Evidence, BeforeValidator(_short_evidence, json_schema_input_type=str | Evidence)], ...] = (
+        Field(default=(), max_length=20)
+    )
+    at_least: float | None = Field(default=None, gt=0, lt=1)
     unless: tuple[Annotated[Veto, BeforeValidator(_short_veto)], ...] = ()
     active: bool = True
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if bool(self.when) == bool(self.score):
+            raise ValueError(f"rule {self.name!r}: write `when` with conditions, or `score` with comparisons")
+        if self.at_least is not None and not self.score:
+            raise ValueError(f"rule {self.name!r}: `at_least` belongs to `score`")
+        if len({e.name for e in self.score}) < len(self.score):
+            raise ValueError(f"rule {self.name!r}: a comparison stands twice; its evidence would count twice")
+        return self
+
+    @property
+    def threshold(self) -> float:
+        """The probability that a scored rule asks for."""
+        return AT_LEAST if self.at_least is None else self.at_least
 
     @model_validator(mode="after")
     def _conditions_make_sense(self) -> Self:
@@ -245,6 +326,13 @@ class ClusterSpec(Noun):
     """A grouping over the Customer table after merge, e.g. households: adds a column with the cluster's id."""
 
     rules: tuple[Rule, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _no_scores(self) -> Self:
+        for rule in self.rules:
+            if rule.score:
+                raise ValueError(f"rule {rule.name!r}: `score` belongs to rules under dedupe and match; write `when`")
+        return self
 
 
 class ConflationPlan(Noun):
