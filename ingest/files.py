@@ -77,7 +77,11 @@ def _expand(entry: str, base: Path, declared: Format | None) -> list[Path]:
         raise SourceError(
             "no file matches the pattern", where=str(path), hint="check the path; it is relative to the project"
         )
-    siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+    siblings = (
+        [p.name for p in path.parent.iterdir() if p.is_file() and not p.name.startswith(".")]
+        if path.parent.is_dir()
+        else []
+    )
     raise SourceError("no such file", where=str(path), hint=did_you_mean(path.name, siblings))
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import computed_field
 
+from ingest.customer_lists import load_customer_lists
 from ingest.filters import filter_predicate
 from ingest.labels import check_labels
 from ingest.lists import load_lists
@@ -23,6 +24,7 @@ from ingest.types import parse_type
 from segments.activities import make_activities
 from segments.measures.checks import measure_problems
 from segments.measures.run import make_measures
+from segments.membership.check import segment_problems
 from segments.model import model_of
 from segments.relation_checks import relation_problems, relation_warnings
 from unify.conflation.checks import Schemas, plan_problems
@@ -60,7 +62,7 @@ class ValidationReport(Report):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def ok(self) -> bool:
-        """Whether a run would take this project."""
+        """Whether a run would take this project and find its segments."""
         return not self.problems
 
     def lines(self) -> Iterator[str]:
@@ -194,6 +196,10 @@ class _Validation:
             make_activities(self.engine, self.project)
             model = model_of(self.engine, self.project)
             make_measures(self.engine, self.project, model, clock=datetime.now(UTC), dry=True)
+            load_customer_lists(self.engine, self.project, self.base)
+            model = model_of(self.engine, self.project)  # with the measures
+            for problem in segment_problems(self.engine, model, self.project.segments, datetime.now(UTC)):
+                self.problems += _problems(problem)
 
         self._attempt(go)
         return rules

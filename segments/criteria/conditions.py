@@ -183,7 +183,8 @@ def aggregate(here: Here, said: c.Aggregated) -> p.Aggregate:
     if row.is_many(inner):
         raise row.error(f"{said.value} leads to many rows", "let `of` lead to the rows that have the attribute")
     if said.function in ("sum", "avg") and not kind.is_number:
-        raise row.error(f"{said.function} of {kind.name} is not possible", "a number")
+        hint = "take a number; count_distinct, min and max take others too"
+        raise row.error(f"{said.function} takes numbers, and {said.value} is {kind.name}", hint)
     return p.Aggregate(said.function, path, p.Field(attribute.name, inner), where)
 
 

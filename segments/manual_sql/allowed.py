@@ -65,6 +65,8 @@ CLOCK = frozenset({
     "current_localtimestamp", "current_date", "today",
 })  # fmt: skip
 """Functions of the run's clock: the fence makes each a constant."""
+CHANCE = frozenset({"random", "uuid", "gen_random_uuid", "uuidv4", "uuidv7", "setseed"})
+"""Refused like all that is not listed; who asks for them is told of lots."""
 FUNCTIONS = CLOCK.union(*(s.split() for s in (_AGGREGATES, _WINDOWS, _TEXT, _NUMBERS, _TIMES, _NESTED, _JSON, _OTHERS)))
 OPERATORS = frozenset({
     "+", "-", "*", "/", "//", "%", "**", "^", "&", "|", "<<", ">>", "~", "~~", "!~~", "~~*", "!~~*", "~~~", "^@", "||",

@@ -181,7 +181,8 @@ def _parsing_problem(tree: dict[str, Any], text: Text) -> SqlProblem:
     if "Max expression depth" in str(tree.get("error_message")):
         return text.problem("unsupportedSyntax", "this is nested too deeply", -1, "nest less, or name parts by WITH")
     code: Code = "parsingFailed" if tree.get("error_subtype") == "SYNTAX_ERROR" else "unsupportedSyntax"
-    return text.problem(code, _first_line(tree.get("error_message", "")), int(tree.get("position", -1)))
+    hint = "docs/manual-sql.md says what may be written"
+    return text.problem(code, _first_line(tree.get("error_message", "")), int(tree.get("position", -1)), hint)
 
 
 # ── names and types ──────────────────────────────────────────────────────────────────────────────────────────────────

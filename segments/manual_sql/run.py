@@ -95,7 +95,7 @@ def _identified(answer: pa.Table, checked: CheckedSql, engine: Engine, most: int
     """The answer with active ids and, last, their `ordinal`; ManualSqlError naming ids that are no customers."""
     given = pc.cast(answer.column(0), pa.string())
     if given.null_count:
-        raise _wrong(f"{given.null_count:,} rows have no CustomerId", "add WHERE CustomerId IS NOT NULL")
+        raise _wrong("in some rows CustomerId is null", "add WHERE CustomerId IS NOT NULL")
     who = _who(given, engine)
     unknown = who.filter(pc.is_null(who.column("ordinal"))).column("given")
     if len(unknown):

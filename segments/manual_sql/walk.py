@@ -3,9 +3,11 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any
 
 from segments.manual_sql.allowed import (
+    CHANCE,
     CLOCK,
     EVERYWHERE,
     FUNCTIONS,
@@ -239,8 +241,9 @@ def _function(node: Node, found: Reading, ctes: frozenset[str], at: int) -> None
     if len(path) > 1:
         return  # refused by its keys
     if fold(name) not in known and fold(name) not in OPERATORS | FUNCTIONS:
-        hint = did_you_mean(fold(name), FUNCTIONS) if not node.get("is_operator") else ""
-        hint = hint if hint.startswith("did") else "docs/manual-sql.md lists the functions"
+        near = [] if node.get("is_operator") else get_close_matches(fold(name), sorted(FUNCTIONS), 1, cutoff=0.8)
+        hint = f"did you mean {near[0]}?" if near else "docs/manual-sql.md lists the functions"
+        hint = "lots that stay are drawn by a segment: `percent: 10`" if fold(name) in CHANCE else hint
         found.refuse("invalidOperation", f"the function {name!r} is not allowed", at, hint)
     if fold(name) in TWO_ARGUMENTS and len(node.get("arguments", [])) < 2:
         hint = f"{fold(name)}(now(), …) counts to the clock of the run"

@@ -60,6 +60,13 @@ def evaluate(
     return Evaluation(engine, model, clock=clock, known=known).of(segments)
 
 
+def _of_segment(error: UnifyError, name: str) -> UnifyError:
+    """The same error, saying whose SQL it speaks of."""
+    if error.where == "sql":
+        error.where = f"segments.{name}.sql"
+    return error
+
+
 @dataclass
 class Evaluation:
     """Members on one generation at one moment. Leaves that were answered stay answered: ask it several times.
@@ -111,7 +118,7 @@ class Evaluation:
             self._check_needs(name, needs, found)
             members, rules = self._found(lowered)
         except UnifyError as error:
-            return Evaluated(None, seconds=perf_counter() - started, error=error)
+            return Evaluated(None, seconds=perf_counter() - started, error=_of_segment(error, name))
         self.members[name] = members
         shared = sum(self._cost.get(leaf, 0.0) for leaf in _leaves(lowered))
         unknown = tuple(self._unknown[key] for key in lowered.blocks if key in self._unknown)

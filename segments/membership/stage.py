@@ -118,7 +118,8 @@ class Stage:
                 one = lower(self.declared[name].segment, model, name=name)
                 needs = needs_of(one)
                 for need in sorted(needs):
-                    check_in_force(self.declared, need, self.clock, where=f"segments.{name}")
+                    others = {n: d for n, d in self.declared.items() if n != name or n == need}
+                    check_in_force(others, need, self.clock, where=f"segments.{name}")
             except UnifyError as error:
                 failed[name] = error
                 continue

@@ -191,7 +191,11 @@ class _Criteria:
         if operator is None or not criteria.attribute:
             missing = "comparisonOperator" if criteria.attribute else "attribute"
             message = f"a criterion needs {missing}" if criteria.attribute or operator else "the criterion is empty"
-            raise QueryError(message, where=where, hint="or childCriterias and a logicalOperator")
+            raise QueryError(
+                message,
+                where=where,
+                hint="write attribute and comparisonOperator, or childCriterias and a logicalOperator",
+            )
         if operator in ("any", "all") and children:
             return self.quantified(criteria, operator, where)
         if children or criteria.logical_operator:

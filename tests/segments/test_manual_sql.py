@@ -226,7 +226,7 @@ def test_measures_and_scalars(engine: DuckDBEngine, checker: Checker) -> None:
         ("SELECT ordinal AS x FROM Customer", "measure", "one column CustomerId is wanted; there are 0"),
         ("SELECT ordinal FROM Customer", "scalar", "one row is wanted, there are 2"),
         ("SELECT ordinal FROM Customer WHERE false", "scalar", "there are none"),
-        ('SELECT NULL AS "CustomerId" FROM Customer', "segment", "1 rows have no CustomerId"),
+        ('SELECT NULL AS "CustomerId" FROM Customer', "segment", "in some rows CustomerId is null"),
     ],
 )
 def test_an_answer_that_does_not_fit(sql: str, shape: Any, says: str, engine: DuckDBEngine, checker: Checker) -> None:

@@ -181,6 +181,9 @@ class SegmentHandle:
             said = f"runs that looked at it: {', '.join(map(str, known[-12:]))}" if known else "no run has looked at it"
             raise QueryError(f"segment {self.name} had no members at run {run}", hint=said)
         if row.file is None:
+            if (error := row.facts.get("error")) is not None:
+                raise QueryError(f"segment {self.name} could not be found at run {run}: {error['message']}",
+                                 where=error.get("where", ""), hint=error.get("hint", ""))  # fmt: skip
             said = "none were ever found" if row.members is None else f"there were {row.members:,}"
             hint = "`keep_members` in the project says for how many runs they are kept"
             raise QueryError(f"the members of {self.name} at run {run} are not kept: {said}", hint=hint)

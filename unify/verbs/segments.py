@@ -16,6 +16,7 @@ from typing import Any
 
 from pyroaring import BitMap
 
+from segments.membership.check import check_projected
 from segments.membership.declared import Declared, hash_of, naming, with_parts
 from segments.membership.preview import SAMPLE, SegmentPreview, preview
 from unify.core.documents import segment_of
@@ -142,6 +143,7 @@ class Segments:
         self, name: str, segment: Segment, sample: int, attributes: Sequence[str] | None, clock: datetime | None
     ) -> tuple[SegmentPreview, BitMap]:
         reading = self.reading()
+        check_projected(segment, reading.opened.model, name)
         tried = segment.model_copy(update={"active": True, "ends": None})
         others = {n: d for n, d in reading.declared.items() if name not in (n, d.part_of)}
         extra = with_parts({**others, name: Declared(name, tried, "catalog")})

@@ -189,7 +189,10 @@ def _unknown(binder: "Binder", walk: Walk, segment: ast.Name, sight: Sight, rest
     if relation:
         known = [*model.relations(walk.table), *(() if walk.path else sight.variables)]
     what = "relation" if relation else "attribute"
-    binder.unknown(segment.at, f"{walk.table} has no {what} {cut(name)!r}", name, known)
+    message, hint = f"{walk.table} has no {what} {cut(name)!r}", did_you_mean(name, known)
+    if not (relation or rest or walk.path or hint.startswith("did")):
+        hint = f"a text stands in quotes: '{cut(name)}'; {hint}"
+    fail(segment.at, message, hint)
 
 
 def _arguments(binder: "Binder", walk: Walk, segment: ast.Name) -> NoReturn:
