@@ -42,6 +42,7 @@ from unify.core.steps import Query, Step
 from unify.engines.duckdb import DuckDBEngine
 from unify.spec import Project
 from unify.store import Build, Generation, Lease, NewMembers, Store
+from unify.verbs.decisions import add_decisions, refuse_contradictions
 from unify.verbs.segment_stage import SegmentsFound, segments_of_run
 
 PREVIOUS = "previous"
@@ -198,6 +199,9 @@ class _Run:
             _carry(engine, [table for table in LISTS if table in engine.tables(PREVIOUS)])
             if LISTED not in engine.tables():  # a generation of before there were segments
                 load_customer_lists(engine, self.job.project, self.job.base)
+        if self.job.conflate:
+            refuse_contradictions(self.store)
+            self.warnings += add_decisions(engine, self.store, self.job.project)
         self.stages.append(StageReport(stage="ingest", seconds=round(perf_counter() - clock, 3)))
         if self.job.conflate and self.job.project.conflation is not None:
             with_ids = before is not None and "members" in engine.tables(PREVIOUS)
@@ -282,6 +286,7 @@ class _Run:
             segments=self.segments.reports,
             warnings=[
                 *(f"{e.entity}: {w}" for e in self.entities for w in e.warnings),
+                *self.warnings,
                 *found.warnings,
                 *relation_warnings(self.job.project),
                 *self.happened.warnings,

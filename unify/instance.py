@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from segments.relationships import Path as RelationshipPath
     from unify.core.explanations import Explanation
     from unify.core.insight_reports import Overlap, OverlapByValue
+    from unify.core.review import Decision, Review
     from unify.doctor import DoctorReport
     from unify.engines.export import Exported, Format
     from unify.spec import Segment
@@ -107,6 +108,34 @@ class Instance(Building):
         """
         explainer = self.explainer()
         return explainer.customer(record) if other is None else explainer.pair(record, other)
+
+    def review(self, limit: int | None = 20) -> "Review":
+        """Doubtful links that nobody decided on, the most urgent first; docs/review.md. `limit` None: all."""
+        from unify.verbs.review import review
+
+        engine = self.engine()
+        return review(self.store, engine, self.published().number, self.project(), limit)
+
+    def decide(self, what: "str | tuple[str, str]", verdict: str, *, note: str = "") -> "Decision":
+        """Two records are `same` or `different`: a link of the review by id, or two records. The next conflate obeys.
+
+        QueryError for what is not there, and for a contradiction to what was decided before.
+        """
+        from unify.verbs.review import decide
+
+        return decide(self.store, self.engine(), self.project(), what, verdict, note)
+
+    def decisions(self) -> "list[Decision]":
+        """Every decision that stands, and whether it is in force."""
+        from unify.verbs.review import decisions
+
+        return decisions(self.store, self.engine())
+
+    def withdraw(self, decision: str) -> "Decision":
+        """Take a decision back, by id; the next conflate does without it. NotFoundError."""
+        from unify.verbs.review import withdrawn
+
+        return withdrawn(self.store, decision)
 
     def customer(self, customer: str) -> "CustomerCard":
         """Who a customer is: unified values, records, activities by type.

@@ -91,7 +91,7 @@ GLOSSARY = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
 TERMS = {t.lower() for row in re.findall(r"^\| (\*\*.+?) \|", GLOSSARY, re.MULTILINE) for t in re.findall(r"\*\*(.+?)\*\*", row)}  # fmt: skip
 NOUN_TO_TERM = {
     "Activity": "activity", "Relationship": "relationship",
-    "ClusterSpec": "cluster", "Column": "column", "ConflationPlan": "conflation plan", "Criterion": "criterion",
+    "BridgeSpec": "bridge", "ClusterSpec": "cluster", "Column": "column", "ConflationPlan": "conflation plan", "Criterion": "criterion",
     "CsvOptions": "csv options", "CustomerTable": "customer", "DedupeSpec": "dedupe", "Entity": "entity",
     "Evidence": "evidence", "Incremental": "incremental folder", "Limit": "limit", "MatchPair": "match", "NormalizeStep": "normaliser",
     "OrderedEntity": "conflation order", "Preference": "preference", "Project": "project",

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from unify.cli import build, look, manage, measure, odata, relate, segment_convert
+from unify.cli import build, look, manage, measure, odata, relate, review, segment_convert
 from unify.cli.options import BUILD, LOOK, MANAGE
 from unify.cli.parsing import InitCommand
 
@@ -44,6 +44,8 @@ app.command("refresh", rich_help_panel=BUILD)(build.refresh)
 app.command("status", rich_help_panel=LOOK)(look.status)
 app.command("report", rich_help_panel=LOOK)(look.report)
 app.command("explain", rich_help_panel=LOOK)(look.explain)
+app.command("review", rich_help_panel=LOOK)(review.review)
+app.command("decisions", rich_help_panel=LOOK)(review.decisions)
 app.command("tables", rich_help_panel=LOOK)(look.tables)
 app.command("query", rich_help_panel=LOOK)(look.query)
 app.command("odata", rich_help_panel=LOOK)(odata.odata)
