@@ -2,10 +2,12 @@
 
     Customer ──UnifiedActivity, Customer_Measure──▶ …           by ordinal, as Measure_<name> of customers
     Customer ──crm_Contacts──▶ records of the customer          through members, alternates and merged ones too
+    crm_Contacts ──Customer──▶ the customer of a record         through members; each record has one
     web_Orders ──<relationship>──▶ crm_Contacts, and back       by the relationship's own name, both ways
     Customer ──web_Orders──▶                                    a shortcut: the path of relations that leads there
+    web_Orders ──Customer──▶                                    a shortcut: the same path back
 
-Shortcuts are names for paths, where one path only leads from Customer to an entity; and measures may be named as if
+Shortcuts are names for paths, where one path only leads from an entity to its customer; and measures may be named as if
 they were columns of Customer.
 """
 
@@ -138,6 +140,8 @@ def _relations(project: Project, tables: Mapping[str, Table]) -> Iterator[Relati
         for entity in graph.profiles:
             table, key = table_of(entity), project.entity(entity).key
             yield Relation(table, CUSTOMER, ORDINAL, table, key, through=entity)
+            if CUSTOMER not in project.relationships:
+                yield Relation(CUSTOMER, table, key, CUSTOMER, ORDINAL, many=False, record_of=entity)
     seen: set[str] = set()
     for hop in graph.hops:
         if hop.system:
@@ -165,7 +169,7 @@ def origin_name(table: str) -> str:
 
 
 def _shortcuts(project: Project, catalog: Catalog) -> Iterator[tuple[tuple[str, str], tuple[str, ...]]]:
-    """Names of entities that one path only leads to from Customer."""
+    """Of entities that one path only leads to from Customer: the path, and the path back."""
     graph = RelationshipGraph(project)
     for entity in project.entities:
         table = table_of(entity)
@@ -175,15 +179,19 @@ def _shortcuts(project: Project, catalog: Catalog) -> Iterator[tuple[tuple[str, 
             way = graph.path_to_customer(entity)
         except SpecError:
             continue  # none, or several: then the relations are named one by one
-        back = [reverse_name(project, hop.relationship) for hop in reversed(way[:-1])]
-        path = (table_of(way[-1].from_entity), *back)
-        if (CUSTOMER, table) not in catalog.relations and not _broken(catalog, path):
+        down = [reverse_name(project, hop.relationship) for hop in reversed(way[:-1])]
+        path = (table_of(way[-1].from_entity), *down)
+        if (CUSTOMER, table) not in catalog.relations and not _broken(catalog, CUSTOMER, path):
             yield (CUSTOMER, table), path
+        back = tuple(hop.relationship for hop in way[:-1])
+        # A relationship of that name leads where its owner says.
+        if CUSTOMER not in project.relationships and not _broken(catalog, table, (*back, CUSTOMER)):
+            yield (table, CUSTOMER), (*back, CUSTOMER)
 
 
-def _broken(catalog: Catalog, path: tuple[str, ...]) -> bool:
+def _broken(catalog: Catalog, start: str, path: tuple[str, ...]) -> bool:
     try:
-        catalog.path(CUSTOMER, path)
+        catalog.path(start, path)
     except QueryError:
         return True  # an entity on the way has not been ingested
     return False

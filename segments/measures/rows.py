@@ -67,7 +67,8 @@ def rows_with_customer(model: Model, table: str, path: tuple[str, ...], number: 
     Its customer is reached by the relation `Customer`. Without a way to a customer: the plain rows.
     """
     plain = plain_rows(model, table)
-    if (table, CUSTOMER) in model.catalog.relations or table == CUSTOMER:
+    own = model.catalog.relations.get((table, CUSTOMER))
+    if table == CUSTOMER or (own is not None and not own.record_of):
         return plain
     try:
         steps = _steps(model, table, path, where)
@@ -142,7 +143,9 @@ def _with_rows(model: Model, table: str, view: str, ordinal: str) -> Model:
     attributes = {**old.attributes, ordinal: Attribute(ordinal, INTEGER, "INTEGER")}
     relations = dict(model.catalog.relations)
     relations |= {(view, n): replace(r, from_table=view) for (start, n), r in relations.items() if start == table}
-    relations.setdefault((view, CUSTOMER), Relation(CUSTOMER, view, ordinal, CUSTOMER, ORDINAL, many=False))
+    own = relations.get((view, CUSTOMER))
+    if own is None or own.record_of:  # whose a row is, the path says, also where it is a record of somebody else
+        relations[view, CUSTOMER] = Relation(CUSTOMER, view, ordinal, CUSTOMER, ORDINAL, many=False)
     tables = {**model.catalog.tables, view: Table(view, attributes)}
     entities = {**model.entities, **({view: model.entities[table]} if table in model.entities else {})}
     return replace(model, entities=entities, catalog=replace(model.catalog, tables=tables, relations=relations))
@@ -159,6 +162,12 @@ def _reach_sql(steps: tuple[Relation, ...], members: str) -> tuple[str, dict[str
             sql = (
                 f"SELECT DISTINCT p.ordinal, m.key AS value FROM ({sql}) AS p\n"
                 f"JOIN {quote(members)} AS m ON m.{quote(step.from_column)} = p.value AND m.entity = $entity_{number}"
+            )
+        if step.record_of:
+            params[f"entity_{number}"] = step.record_of
+            sql = (
+                f"SELECT DISTINCT p.ordinal, m.{quote(step.to_column)} AS value FROM ({sql}) AS p\n"
+                f"JOIN {quote(members)} AS m ON m.key = CAST(p.value AS VARCHAR) AND m.entity = $entity_{number}"
             )
         if last:
             return f"SELECT DISTINCT ordinal, value FROM ({sql}) AS reached WHERE value IS NOT NULL", params

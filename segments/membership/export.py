@@ -176,6 +176,12 @@ def _joins(steps: Sequence[Relation], name: str) -> tuple[str, dict[str, Any]]:
             joins.append(f"JOIN members AS {there}_m ON {there}_m.{customer} = {start} "
                          f"AND {there}_m.entity = ${there}_entity")  # fmt: skip
             condition = f"{there}_m.key = CAST({end} AS VARCHAR)"
+        elif step.record_of:
+            params[f"{there}_entity"] = step.record_of
+            customer = quote(ORDINAL if step.to_column == ORDINAL else CUSTOMER_ID)
+            joins.append(f"JOIN members AS {there}_m ON {there}_m.key = CAST({start} AS VARCHAR) "
+                         f"AND {there}_m.entity = ${there}_entity")  # fmt: skip
+            condition = f"{there}_m.{customer} = {end}"
         elif step.made_of:
             params[f"{there}_made_of"] = step.made_of
             condition = f"{start} = CAST({end} AS VARCHAR) AND {here}.{quote('SourceTableName')} = ${there}_made_of"

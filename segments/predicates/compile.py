@@ -232,15 +232,17 @@ class Compiler:
         return sources, links, here
 
     def _link(self, here: str, step: Relation, there: str, sources: list[str]) -> str:
-        if not step.through:
+        if not (step.through or step.record_of):
             return f"{here} = CAST({there} AS VARCHAR)" if step.made_of else f"{here} = {there}"
         self._aliases += 1
         self.reads.add(self.catalog.members)
         m = f"t{self._aliases - 1}"
         sources.append(f"{quote(self.catalog.members)} AS {m}")
-        entity = self._bind_value(step.through, STRING)
-        customer = quote("ordinal" if step.from_column == "ordinal" else "CustomerId")
-        return f'{m}.{customer} = {here} AND {m}."entity" = {entity} AND {m}."key" = CAST({there} AS VARCHAR)'
+        entity = self._bind_value(step.through or step.record_of, STRING)
+        customers, record = (step.from_column, there) if step.through else (step.to_column, here)
+        customer = f"{m}.{quote('ordinal' if customers == 'ordinal' else 'CustomerId')}"
+        own = f"{customer} = {here}" if step.through else f"{there} = {customer}"
+        return f'{own} AND {m}."entity" = {entity} AND {m}."key" = CAST({record} AS VARCHAR)'
 
     def _related(self, steps: tuple[Relation, ...], up: int, condition: Bound, value: Bound | None) -> tuple[str, str]:
         """`FROM … WHERE …`: the rows at a path's end for which a condition is true; and the SQL of a value there."""

@@ -263,6 +263,7 @@ class Relation:
     through  "" or an entity (`crm.Contacts`): `from_column` is a CustomerId, or the `ordinal`, which joins faster, and
              `to_column` the key of one of the entity's records. The step goes through `members`, so that what belongs
              to alternate and merged records is found at the customer they became part of.
+    record_of  "" or an entity: the same step the other way, from the key of a record to the customer it is part of
     """
 
     name: str
@@ -272,6 +273,7 @@ class Relation:
     to_column: str
     many: bool = True
     through: str = ""
+    record_of: str = ""
     made_of: str = ""
 
 

@@ -36,10 +36,12 @@ RELATIONS = [
     Relation("Sales", "Products", "ProductId", "Orders", "ProductId"),
     Relation("Visitor", "Visits", "Who", "Customer", "CustomerId", many=False),
 ]
+BACK = [*RELATIONS, Relation("Buyer", "Orders", "Contact", "Customer", "CustomerId", many=False, record_of=ENTITY)]
+"""With the way from a record back to its customer."""
 SEGMENTS = {"staff": "segment_staff", 'it\'s a "test"': "segment_test", "nobody": "segment_nobody"}
 CATALOG = Catalog.of(
     [Table.of_columns(n, c, id="ordinal" if n == "Customer" else "") for n, c in TABLES.items()],
-    RELATIONS,
+    BACK,
     segments=SEGMENTS,
 )
 
@@ -151,10 +153,12 @@ def _by_result():
 
 
 class Trees:
-    """Well-typed trees. `tables`: the rows in sight, outermost first. `related`: with paths; a query of them is slow."""
+    """Well-typed trees. `tables`: the rows in sight, outermost first. `related`: with paths; a query of them is slow.
+    `relations`: that paths are made of."""
 
-    def __init__(self, rng, *, related=True):
+    def __init__(self, rng, *, related=True, relations=RELATIONS):
         self.related = related
+        self.relations = relations
         self.rng = rng
         self.draw = Draw(rng)
         self.by_result = _by_result()
@@ -171,7 +175,7 @@ class Trees:
         found = []
         for up, table in enumerate(reversed(tables)):
             starts = [((), table)] + [
-                ((x.name,), x.to_table) for x in RELATIONS if self.related and x.from_table == table and not x.many
+                ((x.name,), x.to_table) for x in self.relations if self.related and x.from_table == table and not x.many
             ]
             for path, end in starts:
                 for name, a in CATALOG.tables[end].attributes.items():
@@ -219,7 +223,7 @@ class Trees:
             up = 0 if r.random() < 0.8 else r.randrange(len(tables))
             end, names = tables[-1 - up], []
             for _ in range(r.choice([1, 1, 1, 2, 2, 3])):
-                steps = [x for x in RELATIONS if x.from_table == end]
+                steps = [x for x in self.relations if x.from_table == end]
                 if not steps:
                     break
                 step = r.choice(steps)

@@ -135,6 +135,11 @@ def linked(here, other, step, world):
         return False
     if step.made_of:
         return here["SourceTableName"] == step.made_of and left == str(right)
+    if step.record_of:
+        return any(
+            m["entity"] == step.record_of and m["key"] == str(left) and m["CustomerId"] == right
+            for m in world.tables["members"]
+        )
     if not step.through:
         return left == right
     return any(

@@ -76,7 +76,7 @@ def drawn(draw, bind_it, n):
 def disagreements(seed, n=BATCH, depth=4):
     """What went differently: (seed, tree, evaluator, what it says, what the walk says)."""
     here = Connected(seed)
-    trees = making.Trees(here.rng)
+    trees = making.Trees(here.rng, relations=making.BACK)
     with here.connection:
         pairs = drawn(
             lambda: trees.predicate(["Customer"], here.rng.randint(1, depth)),
@@ -135,7 +135,7 @@ def test_values_agree_to_the_last_bit_for_longer(seed):
 def test_random_predicates_say_everything():
     """Trees that are always null, or always false, would agree about nothing."""
     here = Connected(7)
-    trees = making.Trees(here.rng)
+    trees = making.Trees(here.rng, relations=making.BACK)
     said = [
         v
         for _, bound in drawn(
@@ -149,7 +149,7 @@ def test_random_predicates_say_everything():
 def value_disagreements(seed, n=48, depth=3):
     """The same of values of every kind, compared themselves and not only by what comparisons make of them."""
     here = Connected(seed)
-    trees = making.Trees(here.rng)
+    trees = making.Trees(here.rng, relations=making.BACK)
     with here.connection:
         pairs = drawn(
             lambda: trees.value(here.rng.choice(KINDS), ["Customer"], here.rng.randint(1, depth)),

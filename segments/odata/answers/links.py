@@ -50,6 +50,11 @@ def links(steps: Sequence[Relation], starts_sql: str, params: dict[str, Any]) ->
             sources.append(f"members AS m{i}")
             conditions.append(f'm{i}.{quote(step.from_column)} = {here} AND m{i}."entity" = $entity{i}')
             here = f'm{i}."key"'
+        if step.record_of:
+            bound[f"entity{i}"] = step.record_of
+            sources.append(f"members AS m{i}")
+            conditions.append(f'm{i}."key" = CAST({here} AS VARCHAR) AND m{i}."entity" = $entity{i}')
+            here = f"m{i}.{quote(step.to_column)}"
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     sql = f"SELECT DISTINCT p.link AS link, {here} AS value FROM {', '.join(sources)}{where}"
     return Links(sql, steps[-1].to_column, as_text, bound)

@@ -195,7 +195,7 @@ def _related(ground: Ground, place: Place, name: str) -> Place:
     end = entity_set(ground.public, steps[-1].to_table)
     many = ground.public.is_many(table, path)
     made = Place(end, single=not many, words=f"{name} of {place.words}", must_be=False)
-    if len(steps) == 1 and not steps[0].through:
+    if len(steps) == 1 and not (steps[0].through or steps[0].record_of):
         literal = _literal(ground, end.table, steps[0].to_column, values[0])
         if literal is not None:
             return made.also(p.Compare("eq", p.Field(steps[0].to_column), literal))
