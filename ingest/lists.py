@@ -1,7 +1,7 @@
 """Override and value lists: from files or from the project into two tables.
 
 makes  overrides     kind, list, entity1, key1, entity2, key2: always- and never-match entries
-       list_values   list, value, alias: bypass values (alias null) and alias pairs
+       list_values   list, value, alias: bypass values and those with a verdict (alias null), and alias pairs
 """
 
 from collections.abc import Iterator
@@ -21,6 +21,9 @@ COLUMNS = {
     "never": ("Table1", "Table1Key", "Table2", "Table2Key"),
     "bypass": ("Value",),
     "alias": ("Value", "Alias"),
+    "genuine": ("Value",),
+    "shared": ("Value",),
+    "junk": ("Value",),
 }
 """Columns of a list's file, by kind (reference §3.5)."""
 

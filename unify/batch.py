@@ -279,6 +279,7 @@ class _Run:
             overrides=found.overrides,
             rules=found.rules,
             ignored=found.ignored,
+            junk=found.junk,
             clusters=found.clusters,
             changes=changes,
             activities=self.happened.reports,

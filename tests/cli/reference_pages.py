@@ -34,7 +34,7 @@ BEGIN, END = (
 
 NOUNS = (
     spec.Project, spec.Entity, spec.Column, spec.CsvOptions, spec.RowFilter, spec.Incremental, spec.ValueList,
-    spec.ConflationPlan, spec.OrderedEntity, spec.DedupeSpec, spec.MatchPair, spec.Rule, spec.Criterion, Veto,
+    spec.ConflationPlan, spec.JunkSpec, spec.OrderedEntity, spec.DedupeSpec, spec.MatchPair, spec.Rule, spec.Criterion, Veto,
     spec.Evidence,
     spec.NormalizeStep, spec.Limit, spec.BridgeSpec, spec.Resolution, spec.CustomerTable, spec.ClusterSpec,
     spec.Preference,
@@ -80,7 +80,7 @@ MEANING = {
     ("ValueList", "kind"): "What the list is for.",
     ("ValueList", "files"): "CSV files of the list, relative to the project file; instead of writing it in place.",
     ("ValueList", "records"): "In place, for always and never: `[[crm.Contacts, C-1, loyalty.Members, L-9], …]`.",
-    ("ValueList", "values"): "In place, for bypass.",
+    ("ValueList", "values"): "In place, for bypass, genuine, shared and junk.",
     ("ValueList", "pairs"): "In place, for alias: `[[Bill, William], …]`.",
     ("OrderedEntity", "entity"): "`source.Entity`.",
     ("DedupeSpec", "rules"): "Every rule is tried on every row, and what matches is united across rules.",
@@ -102,6 +102,7 @@ MEANING = {
 
 SHORT = {
     "Column": "`DateOfBirth: date` means `DateOfBirth: {type: date}`.",
+    "JunkSpec": "`detect` means `{detect: true}`, `off` means `{detect: false}`.",
     "OrderedEntity": "`crm.Contacts` means `{entity: crm.Contacts}`.",
     "DedupeSpec": "A list means `{rules: […]}`.",
     "MatchPair": "`loyalty.Members -> crm.Contacts: [rules]` under `match` is how it is written.",

@@ -3,18 +3,23 @@
 reads  customer_values                      ordinal, CustomerId and the unified columns
 makes  customer_cluster_<name>              CustomerId, id (scratch): every customer has one, alone or not
 
-The rules are rules like any other (star, join or similarity); conditions are on unified columns. A cluster's id is made
+The rules are rules like any other (star, join or similarity); conditions are on unified columns. Junk is no value here
+either; values that several people share are what a household is found by. A cluster's id is made
 from the CustomerId of its oldest customer, so it stays as long as that customer does.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
+from unify.conflation.junk.effects import drop_junk, forms_of_customers
+from unify.conflation.junk.fields import Judged
 from unify.conflation.limits import components
 from unify.conflation.normalize import Lists
 from unify.conflation.pairs import RuleRunner
+from unify.conflation.picks import CustomerColumns
 from unify.conflation.prepare import Prepared, make_values
 from unify.conflation.rules import BoundRule
 from unify.core.engine import Engine, scalar
@@ -29,8 +34,27 @@ from unify.spec import ClusterSpec, ConflationPlan, Project
 CUSTOMER = "Customer"
 
 
+@dataclass(frozen=True)
+class Unified:
+    """What was judged among the records, and which of their columns each unified column is made of."""
+
+    lies: Judged
+    columns: CustomerColumns
+
+    @property
+    def feeds(self) -> dict[str, set[tuple[str, str]]]:
+        """Unified column to (entity, column) pairs."""
+        return {c.name: {(f.entity, f.column) for f in c.feeds} for pick in self.columns.picks for c in pick.columns}
+
+
 def make_customer_clusters(
-    engine: Engine, project: Project, plan: ConflationPlan, lists: Lists, first_rule: int, progress: Progress
+    engine: Engine,
+    project: Project,
+    plan: ConflationPlan,
+    lists: Lists,
+    first_rule: int,
+    progress: Progress,
+    unified: Unified,
 ) -> tuple[list[tuple[str, str]], list[RuleReport]]:
     """Run every cluster's rules; returns (column, table) pairs for Customer, and a report per rule.
 
@@ -41,13 +65,20 @@ def make_customer_clusters(
     for name, spec in project.clusters.items():
         progress("clusters", name)
         table = f"customer_cluster_{len(columns)}"
-        reports += _make(engine, plan, lists, name, spec, table, first_rule + len(reports))
+        reports += _make(engine, plan, lists, name, spec, table, first_rule + len(reports), unified)
         columns.append((name, table))
     return columns, reports
 
 
 def _make(
-    engine: Engine, plan: ConflationPlan, lists: Lists, name: str, spec: ClusterSpec, table: str, first_rule: int
+    engine: Engine,
+    plan: ConflationPlan,
+    lists: Lists,
+    name: str,
+    spec: ClusterSpec,
+    table: str,
+    first_rule: int,
+    unified: Unified,
 ) -> list[RuleReport]:
     rows = (
         "customer_values AS source JOIN (SELECT ordinal, row_number() OVER (ORDER BY ordinal) - 1 AS rid "
@@ -59,7 +90,9 @@ def _make(
         BoundRule.bind(first_rule + i, rule, customers, customers)
         for i, rule in enumerate(r for r in spec.rules if r.active)
     ]
+    forms = forms_of_customers(unified.lies, customers, unified.feeds)
     make_values(engine, [customers])
+    drop_junk(engine, customers, forms)
     reports = [RuleRunner(engine, plan, rule).run().model_copy(update={"kind": "cluster"}) for rule in bound]
     _write(engine, name, table, [rule.number for rule in bound])
     return reports

@@ -159,7 +159,7 @@ class Explainer:
             f"{other.CustomerId or 'none'}",
             records=[one, other],
             nearest=nearest,
-            reasons=self._reasons(a, b, checks),
+            reasons=[*self._reasons(a, b, checks), *_lies(checker, a["rid"], b["rid"])],
         )
 
     def _reasons(self, a: dict[str, Any], b: dict[str, Any], checks: list[RuleCheck]) -> list[str]:
@@ -313,6 +313,12 @@ class Explainer:
                 )
             )  # fmt: skip
         return values
+
+
+def _lies(checker: PairChecker, a: int, b: int) -> list[str]:
+    """Values that both records carry and that say little or nothing."""
+    mine = {(c.columns, c.value) for c in checker.carried if c.rid == a}
+    return list(dict.fromkeys(c.sentence for c in checker.carried if c.rid == b and (c.columns, c.value) in mine))
 
 
 def _both(a: RecordInfo, b: RecordInfo) -> str:

@@ -19,6 +19,7 @@ import pyarrow as pa
 from unify.conflation.binding import BoundPlan
 from unify.conflation.evidence.run import EvidenceRunner
 from unify.conflation.evidence.stored import MODEL, TERMS
+from unify.conflation.junk.fields import NOTHING_JUDGED, Judged
 from unify.conflation.pairs import RuleRunner
 from unify.core.engine import Engine
 from unify.core.progress import Progress
@@ -38,7 +39,9 @@ SELECT 0::SMALLINT AS rule, '' AS value, 0::BIGINT AS records, 0::BIGINT AS pair
 ALWAYS = (0, "always", "always match", "", "", "the records are on an always-match list")
 
 
-def make_links(engine: Engine, plan: ConflationPlan, bound: BoundPlan, progress: Progress) -> list[RuleReport]:
+def make_links(
+    engine: Engine, plan: ConflationPlan, bound: BoundPlan, progress: Progress, lies: Judged = NOTHING_JUDGED
+) -> list[RuleReport]:
     """Run every rule, then gather links, stars, ignored values and never-pairs; returns a report per rule."""
     rows = [ALWAYS, *((b.number, b.kind, b.rule.name, b.left.entity, b.right.entity, b.sentence) for b in bound.rules)]
     engine.load(
@@ -55,8 +58,10 @@ def make_links(engine: Engine, plan: ConflationPlan, bound: BoundPlan, progress:
             if rule.kind == "match" and (r.left, r.right) == (rule.left.entity, rule.right.entity)
         ]
         matched = " UNION ALL ".join(f"SELECT b AS rid FROM links_{n}" for n in earlier)
-        runner = EvidenceRunner if rule.scored else RuleRunner
-        reports.append(runner(engine, plan, rule, matched).run())
+        if rule.scored:
+            reports.append(EvidenceRunner(engine, plan, rule, matched).run())
+        else:
+            reports.append(RuleRunner(engine, plan, rule, matched, lies.contact(rule)).run())
     for step in _gather(engine, bound, reports):
         engine.build(step)
     return reports

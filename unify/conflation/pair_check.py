@@ -6,6 +6,9 @@ from typing import Any
 from unify.conflation import compare
 from unify.conflation.binding import BoundPlan
 from unify.conflation.evidence.waterfall import group_of, waterfall
+from unify.conflation.junk.effects import all_shared, drop_junk, forms_of
+from unify.conflation.junk.fields import judged
+from unify.conflation.junk.recall import recall
 from unify.conflation.prepare import make_values, rows_by_key
 from unify.conflation.rules import BoundRule, Term
 from unify.core.engine import Engine
@@ -43,10 +46,15 @@ class PairChecker:
         records = engine.fetch(Query(f"SELECT rid, entity, key FROM records WHERE rid IN ({among})")).to_pylist()
         self.entity = {r["rid"]: r["entity"] for r in records}
         self.raw = raw_rows(engine, project, records)
+        self.lies = judged(project, bound)
         for entity, prepared in bound.prepared.items():
             by_key = rows_by_key(entity, prepared.number, project.entity(entity).key)
             prepared.rows = f"{by_key} AND record_rows.rid IN ({among})"
         make_values(engine, bound.prepared.values())
+        self.carried = recall(engine, self.lies)
+        """Values of these records that are junk or shared."""
+        for prepared in bound.prepared.values():
+            drop_junk(engine, prepared, forms_of(self.lies, prepared))
 
     def _with_groups(self, rids: Sequence[int]) -> list[int]:
         """The records, and those that a scored rule joined with one of them: its average is over all of them."""
@@ -78,7 +86,7 @@ class PairChecker:
         for veto in rule.vetoes:
             checks = [self._condition(t, rule, left, right, as_veto=True) for t in veto]
             vetoes += checks if all(c.passed for c in checks) else []
-        passed = all(c.passed for c in conditions) and not vetoes
+        passed = all(c.passed for c in conditions) and not vetoes and not self._only_shared(rule, left, right)
         if rule.scored:
             return self._scored(rule, left, right, vetoes)
         scores = [c.score for c in conditions if c.score is not None]
@@ -109,6 +117,23 @@ class PairChecker:
             vetoes=vetoes,
             evidence=evidence,
         )
+
+    def _only_shared(self, rule: BoundRule, left: int, right: int) -> bool:
+        """Whether a rule of contacts has nothing but shared values to go by on this pair."""
+        contact = self.lies.contact(rule)
+        if not contact:
+            return False
+        here, there = rule.side("left"), rule.side("right")
+        on = " AND ".join(f"l.{k} = r.{k}" for k in rule.keys)
+        own = all_shared(contact, [f"l.{k}" for k in rule.keys])
+        rows = self.engine.fetch(
+            Query(
+                f"SELECT bool_and({own}) AS shared FROM ({here}) AS l JOIN ({there}) AS r ON {on} "
+                "WHERE l.rid = $left AND r.rid = $right",
+                {"left": left, "right": right},
+            )
+        ).to_pylist()
+        return bool(rows[0]["shared"])
 
     def _condition(
         self, term: Term, rule: BoundRule, left: int, right: int, *, as_veto: bool = False

@@ -16,6 +16,7 @@ from time import perf_counter
 
 import pyarrow as pa
 
+from unify.conflation.junk.effects import SHARED_REASON, all_shared
 from unify.conflation.rules import BoundRule
 from unify.conflation.similarity.join import Ignored, similar_values
 from unify.core.engine import Engine, scalar
@@ -28,8 +29,14 @@ from unify.spec import ConflationPlan
 class RuleRunner:
     """Runs one bound rule on an engine: `RuleRunner(engine, plan, bound).run()`."""
 
-    def __init__(self, engine: Engine, plan: ConflationPlan, bound: BoundRule, without: str = "") -> None:
-        """`without` selects the rids of lower records that an earlier rule already matched."""
+    def __init__(
+        self, engine: Engine, plan: ConflationPlan, bound: BoundRule, without: str = "", contact: tuple[int, ...] = ()
+    ) -> None:
+        """`without` selects the rids of lower records that an earlier rule already matched.
+
+        `contact`: the judged fields of the keys, if the rule compares contacts only (junk/fields.py).
+        """
+        self.contact = contact
         self.engine, self.plan, self.bound, self.without = engine, plan, bound, without
         self.n = bound.number
         self.shape = "star" if bound.is_star else "join" if bound.exact else "similarity"
@@ -157,6 +164,8 @@ class RuleRunner:
         Raises OverloadError when the plan says refuse.
         """
         plan = self.plan
+        if self.contact:
+            self._leave_out(all_shared(self.contact, self.bound.keys), SHARED_REASON)
         if not self.bound.fuzzy:
             sharing = "records" if self.self_join else "most"
             self._leave_out(

@@ -43,6 +43,8 @@ class Prepared:
     Columns are always written `source."Name"`: a source may call its own columns rid or value."""
     by_word: dict[str, str] = field(default_factory=dict)
     """Expressions that look at words, so in Python, to the one source column they are about."""
+    origins: dict[str, str] = field(default_factory=dict)
+    """v0, v1, ... to the source column each is made of."""
     chains: set[tuple[NormalizeStep, ...]] = field(default_factory=set)
     """Every chain of normalisers in use; their functions must be defined before the values are made."""
 
@@ -50,6 +52,11 @@ class Prepared:
     def table(self) -> str:
         """The scratch table of this entity."""
         return f"prepared_{self.number}"
+
+    @property
+    def source(self) -> str:
+        """SQL of the source rows as `source` with their rids as `record_rows`: what follows FROM."""
+        return self.rows or _numbered_rows(self.entity, self.number)
 
     def expression(self, column: str, normalize: tuple[NormalizeStep, ...], criterion: Criterion | None) -> str:
         """The SQL over the source table for one normalised value, or its join key when the criterion is exact."""
@@ -64,6 +71,7 @@ class Prepared:
         """The prepared column that holds this value; registers it when it is new."""
         expression = self.expression(column, normalize, criterion)
         name = self.values.setdefault(expression, f"v{len(self.values)}")
+        self.origins[name] = column
         self.chains.add(normalize)
         phonetic = criterion is not None and criterion.compare == "phonetic"
         if phonetic or any(step.kind in WORDY for step in normalize):
@@ -75,7 +83,7 @@ class Prepared:
 
         What Python does to words it does once per distinct value, where a column repeats its values often enough.
         """
-        source = self.rows or _numbered_rows(self.entity, self.number)
+        source = self.source
         repeating = self._repeating(engine, source)
         once = {e: f"once_{self.number}_{self.values[e]}" for e, column in self.by_word.items() if column in repeating}
         made, joined = [], ""

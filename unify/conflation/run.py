@@ -1,6 +1,7 @@
 """The whole conflation stage: records in, customers out, with a report.
 
-prepare ─▶ overrides ─▶ dedupe, match ─▶ cluster ─▶ bridges ─▶ identity ─▶ merge ─▶ clusters of customers ─▶ outputs
+prepare ─▶ overrides ─▶ junk ─▶ dedupe, match ─▶ cluster ─▶ bridges ─▶ identity ─▶ merge ─▶ clusters of customers
+─▶ outputs
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,8 +17,11 @@ from unify.conflation.checks import check_plan
 from unify.conflation.cluster import ClusterReport as Clustered
 from unify.conflation.cluster import cluster
 from unify.conflation.columns import unified_columns
-from unify.conflation.customer_clusters import make_customer_clusters
+from unify.conflation.customer_clusters import Unified, make_customer_clusters
 from unify.conflation.identity import IdentityReport, assign
+from unify.conflation.junk.effects import drop_junk, forms_of
+from unify.conflation.junk.fields import judged
+from unify.conflation.junk.verdicts import judge_values, junk_warnings
 from unify.conflation.links import make_links
 from unify.conflation.merge import customer_steps, value_steps
 from unify.conflation.normalize import Lists
@@ -33,6 +37,7 @@ from unify.core.reports import (
     ChangeReport,
     ClusterReport,
     IgnoredValue,
+    JunkReport,
     LargestCluster,
     OverridesReport,
     RuleReport,
@@ -90,6 +95,7 @@ class Conflated:
     overrides: OverridesReport = field(default_factory=OverridesReport)
     rules: list[RuleReport] = field(default_factory=list)
     ignored: list[IgnoredValue] = field(default_factory=list)
+    junk: JunkReport | None = None
     clusters: ClusterReport | None = None
     changes: ChangeReport | None = None
     warnings: list[str] = field(default_factory=list)
@@ -120,11 +126,18 @@ def conflate(
         progress("prepare", "normalise what the rules compare")
         bound = bind(engine, project, lists)
         attributes = compared(bound, plan)
+        lies = judged(project, bound)
         records = prepare(engine, project, plan, bound.prepared)
         found.overrides, warnings = resolve_overrides(engine, project, plan)
         found.warnings += warnings
+    with found.stage("junk"):
+        progress("junk", "find values that too many different people carry")
+        found.junk = judge_values(engine, project, lies, list(bound.prepared.values()), lists)
+        found.warnings += junk_warnings(project, found.junk)
+        for one in bound.prepared.values():
+            drop_junk(engine, one, forms_of(lies, one))
     with found.stage("link"):
-        found.rules = make_links(engine, plan, bound, progress)
+        found.rules = make_links(engine, plan, bound, progress, lies)
     with found.stage("cluster"):
         clustered = cluster(engine, plan, progress)
     with found.stage("bridges"):
@@ -137,7 +150,7 @@ def conflate(
         progress("merge", "choose the values of every customer")
         _build(engine, value_steps(columns))
         cluster_columns, cluster_rules = make_customer_clusters(
-            engine, project, plan, lists, len(bound.rules) + 1, progress
+            engine, project, plan, lists, len(bound.rules) + 1, progress, Unified(lies, columns)
         )
         _build(engine, customer_steps(columns, cluster_columns))
     with found.stage("outputs"):

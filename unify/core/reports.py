@@ -6,7 +6,8 @@ RunReport
 ├── entities    per entity: files, rows kept, quarantined by reason, filtered
 ├── overrides   always and never pairs in force
 ├── rules       per rule: candidates, links, marginal yield, seconds
-├── ignored     values that were no evidence
+├── ignored     values that a rule left out
+├── junk        values that too many different people carry
 ├── clusters    sizes, largest, cuts
 ├── changes     customers created, merged, split, retired since the previous generation
 ├── activities  per activity: the way to customers, rows that found theirs, orphans
@@ -115,6 +116,35 @@ class IgnoredValue(Report):
     records: int
     pairs: int
     reason: str
+
+
+class ValueVerdict(Report):
+    """What was found out about one value, in the form in which rules compare it.
+
+    columns     where it stands, e.g. `crm.Contacts.EMail, loyalty.Members.EMail`; `normalized`: after which normalisers
+    people      at least so many different people carry it; null: they were not counted, a list gave the verdict
+    verdict     junk: no evidence at all; shared: no proof of identity by itself; genuine: overruled
+    overruled   the list that decided; null: the number of people did
+    """
+
+    columns: str
+    normalized: str
+    value: str
+    records: int
+    people: int | None
+    verdict: str
+    reason: str
+    overruled: str | None = None
+
+
+class JunkReport(Report):
+    """Values that lie: how many, and the worst. `judged`: the columns that were looked at."""
+
+    judged: list[str] = []
+    junk: int = 0
+    shared: int = 0
+    overruled: int = 0
+    worst: list[ValueVerdict] = []
 
 
 class LargestCluster(Report):
@@ -239,6 +269,7 @@ class RunReport(Report):
     overrides: OverridesReport = OverridesReport()
     rules: list[RuleReport] = []
     ignored: list[IgnoredValue] = []
+    junk: JunkReport | None = None
     clusters: ClusterReport | None = None
     changes: ChangeReport | None = None
     activities: list[ActivityReport] = []

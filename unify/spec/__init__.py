@@ -2,8 +2,9 @@
 
     Project
     ├── sources: {source: {name: Entity}}     entities.py     files, key, columns, labels, row filters
-    ├── lists: {name: ValueList}              lists.py        always, never, bypass, alias
+    ├── lists: {name: ValueList}              lists.py        always, never, bypass, alias, verdicts
     ├── conflation: ConflationPlan            conflation.py   order, dedupe rules, match rules, limits
+    │   └── junk: JunkSpec                    junk.py         values that too many different people carry
     ├── resolution: {column: Resolution}      resolution.py   which value wins
     ├── customer: CustomerTable               resolution.py   what the Customer table looks like
     ├── clusters: {name: ClusterSpec}         conflation.py   households and the like, over Customer
@@ -30,6 +31,7 @@ from unify.spec.conflation import (
     Rule,
 )
 from unify.spec.entities import Column, CsvOptions, Entity, Incremental, RowFilter
+from unify.spec.junk import JunkSpec
 from unify.spec.lists import ValueList
 from unify.spec.measure import Calculation, Dimension, Measure, Pick, Variable
 from unify.spec.preference import Preference
@@ -53,6 +55,7 @@ __all__ = [
     "Entity",
     "Evidence",
     "Incremental",
+    "JunkSpec",
     "Limit",
     "ListedCustomers",
     "MatchPair",

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from unify.spec.base import EntityName, Noun, Strings
 from unify.spec.bridges import BridgeSpec
+from unify.spec.junk import JunkSpec, short_junk
 from unify.spec.preference import Preference, SpokenPreference
 
 NormalizerKind = Literal[
@@ -349,6 +350,7 @@ class ConflationPlan(Noun):
     overload     when a rule's estimate is above max_pairs: `degrade` leaves out the values that cause it and names
                  them, `refuse` stops the run
     bridges      links that alone hold a customer together: from which doubt on they are cut, or queued for review
+    junk         `detect`: values that too many different people carry are no evidence; `off`: every value counts
     """
 
     order: tuple[Annotated[OrderedEntity, BeforeValidator(_short_ordered)], ...] = Field(min_length=1)
@@ -360,6 +362,7 @@ class ConflationPlan(Noun):
     max_pairs: int = Field(default=200_000_000, ge=1)
     overload: Literal["degrade", "refuse"] = "degrade"
     bridges: BridgeSpec = BridgeSpec()
+    junk: Annotated[JunkSpec, BeforeValidator(short_junk)] = JunkSpec(detect=False)
 
     @field_validator("match", mode="before")
     @classmethod

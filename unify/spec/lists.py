@@ -6,7 +6,10 @@ from pydantic import BeforeValidator, model_validator
 
 from unify.spec.base import Noun, one_or_many
 
-ListKind = Literal["always", "never", "bypass", "alias"]
+VerdictKind = Literal["genuine", "shared", "junk"]
+ListKind = Literal["always", "never", "bypass", "alias", "genuine", "shared", "junk"]
+VERDICT_KINDS: tuple[VerdictKind, ...] = ("genuine", "shared", "junk")
+"""Lists that overrule what was found out about values; the first wins where a value stands on two."""
 
 
 class ValueList(Noun):
@@ -16,6 +19,9 @@ class ValueList(Noun):
                     in place: `records: [[crm.Contacts, C-1, loyalty.Members, L-9], ...]`
     bypass          values that never match anything; file column Value; in place: `values: [...]`
     alias           pairs of values regarded as equal; file columns Value, Alias; in place: `pairs: [[Bill, William]]`
+    genuine, shared, junk
+                    values whose verdict is this one, whoever carries them (docs/junk-values.md); file column Value;
+                    in place: `values: [...]`
     """
 
     kind: ListKind
@@ -26,7 +32,7 @@ class ValueList(Noun):
 
     @model_validator(mode="after")
     def _content_fits_the_kind(self) -> Self:
-        place = {"always": "records", "never": "records", "bypass": "values", "alias": "pairs"}[self.kind]
+        place = {"always": "records", "never": "records", "alias": "pairs"}.get(self.kind, "values")
         for other in ("records", "values", "pairs"):
             if other != place and getattr(self, other):
                 raise ValueError(f"a list of kind {self.kind} takes `{place}` or `files`, not `{other}`")
