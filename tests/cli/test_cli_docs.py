@@ -15,7 +15,7 @@ pages = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(pages)
 
 COMMANDS = {
-    "init", "validate", "run", "ingest", "conflate", "status", "report", "explain", "tables", "query", "odata", "export", "profile",
+    "init", "validate", "run", "ingest", "conflate", "status", "report", "explain", "review", "decisions", "tables", "query", "odata", "export", "profile",
     "labels", "customer", "timeline", "relationship", "refresh", "measure", "segment", "runs", "generations", "rollback", "doctor",
 }  # fmt: skip
 
