@@ -66,6 +66,7 @@ def demo(folder: Path, console: Console) -> None:
         _rules(console, first)
         _details(console, acme)
         _truth(console, acme)
+        _segments(console, acme)
         page = _page(acme, folder)
         _again(console, acme)
         _further(console, folder, page)
@@ -217,6 +218,26 @@ def _truth(console: Console, acme: Instance) -> None:
             "these traps: your data will have others."
         )
     )
+
+
+def _segments(console: Console, acme: Instance) -> None:
+    _title(console, "What is a customer worth, and who is in which segment?")
+    spend, revenue = acme.measure("TotalSpend"), acme.measure("Revenue").value()
+    card = acme.sql("SELECT CustomerId, FullName FROM Customer JOIN Customer_Measure USING (CustomerId) "
+                    "ORDER BY TotalSpend DESC NULLS LAST, CustomerId LIMIT 1").rows()[0]  # fmt: skip
+    console.print(
+        _wrapped(
+            f"Measures: online revenue {revenue:,}; most of it from {card['FullName']}, "
+            f"{spend.value(card['CustomerId']):,}. Columns, tables and figures like these are docs/measures.md."
+        )
+    )
+    table = _table("segment", ">members", "who")
+    for info in acme.segments():
+        table.add_row(info.name, *_numbers(info.members or 0), acme.segments().definition(info.name).description or "")
+    console.print(table)
+    held = acme.segment("big_spenders")
+    console.print(f"Is {card['FullName']} in big_spenders? {'yes' if card['CustomerId'] in held else 'no'}")
+    _explained(console, held.explain(card["CustomerId"]))
 
 
 def _again(console: Console, acme: Instance) -> None:

@@ -32,6 +32,7 @@ def test_it_tells_the_whole_story(demo):
         "Where does each value of a customer come from?",
         "Why are two records not one customer?",
         "Was it right?",
+        "What is a customer worth, and who is in which segment?",
         "The same run once more",
         "Look further",
     ]
@@ -51,6 +52,9 @@ def test_its_figures_are_those_of_the_instance(demo):
         )
         assert len(first) == 723
         assert first == second
+        sizes = re.findall(r"^(\w+) +(\d+)  \w", demo.said, re.MULTILINE)
+        assert [(name, int(n)) for name, n in sizes] == [(s.name, s.members) for s in acme.segments()]
+        assert len(sizes) == 4
         assert [g.number for g in acme.generations()] == [2, 1]
 
 

@@ -199,7 +199,8 @@ def export(
     with opened(instance) as acme:
         done = acme.export(what, path, format=file_format, neutralise=not no_neutralise, overwrite=overwrite)
     document = {"path": str(done.path), "format": done.format, "rows": done.rows, "bytes": done.bytes}
-    show(document, lambda: f"{done.path}: {done.rows:,} rows, {done.bytes:,} bytes", as_json=as_json)
+    rows = f"{done.rows:,} {'row' if done.rows == 1 else 'rows'}"
+    show(document, lambda: f"{done.path}: {rows}, {done.bytes:,} bytes", as_json=as_json)
 
 
 AnEntity = Annotated[

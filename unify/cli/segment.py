@@ -308,7 +308,8 @@ def export(
             path, attributes=attribute, format=file_format, neutralise=not no_neutralise, overwrite=overwrite, **options
         )
     document = {"path": str(done.path), "format": done.format, "rows": done.rows, "bytes": done.bytes}
-    show(document, lambda: f"{done.path}: {done.rows:,} rows, {done.bytes:,} bytes", as_json=as_json)
+    rows = f"{done.rows:,} {'row' if done.rows == 1 else 'rows'}"
+    show(document, lambda: f"{done.path}: {rows}, {done.bytes:,} bytes", as_json=as_json)
 
 
 def _projected(columns: list[str]) -> "list[Projected]":

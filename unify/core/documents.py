@@ -44,12 +44,12 @@ def read_project(path: Path) -> Project:
     return parse_project(read_text(path), where=str(path), is_json=path.suffix == ".json")
 
 
-def read_text(path: Path) -> str:
-    """The text of a project file; SpecError when it is not there or no UTF-8."""
+def read_text(path: Path, *, hint: str = "`unify init` writes a first project") -> str:
+    """The text of a file; SpecError when it is not there, which `hint` helps with, or no UTF-8."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise SpecError("there is no such file", where=str(path), hint="`unify init` writes a first project") from None
+        raise SpecError("there is no such file", where=str(path), hint=hint) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"cannot be read: {error}", where=str(path)) from error
 
@@ -93,7 +93,7 @@ def segment_of(name: str, data: Any, lines: Lines | None = None, *, where: str =
 def read_segment(name: str, path: Path) -> Segment:
     """One segment from a YAML or JSON file."""
     parse = _parse_json if path.suffix == ".json" else _parse_yaml
-    data, lines = parse(read_text(path), str(path))
+    data, lines = parse(read_text(path, hint="docs/segments.md shows what stands in it"), str(path))
     return segment_of(name, data, {("segments", name, *place): n for place, n in lines.items()}, where=str(path))
 
 
