@@ -10,7 +10,7 @@ from rich.text import Text
 from unify.cli.output import printable
 
 if TYPE_CHECKING:
-    from unify.core.reports import RunReport
+    from unify.core.reports import JunkReport, RunReport
 
 SHOWN = 8
 """Largest customers and ignored values that are listed; the page and --json have more."""
@@ -38,6 +38,8 @@ def _sections(report: "RunReport") -> Iterator[RenderableType]:
         yield _titled("Customers", Group(*_customers(report)))
     if report.ignored:
         yield _titled("Values that were no evidence", Group(*_ignored(report)))
+    if report.junk is not None and report.junk.worst:
+        yield _titled("Values that many people carry", Group(*_verdicts(report.junk)))
     if report.segments:
         yield _titled("Segments", _segments(report))
     if report.warnings:
@@ -117,6 +119,16 @@ def _segments(report: "RunReport") -> Table:
         counts = ("" if n is None else f"{n:,}" for n in (one.members, one.entered, one.left, one.as_of))
         table.add_row(printable(one.segment), one.state, *counts)
     return table
+
+
+def _verdicts(junk: "JunkReport") -> Iterator[RenderableType]:
+    table = _table(("value", False), ("records", True), ("people", True), ("verdict", False), ("where", False))
+    for one in junk.worst[:SHOWN]:
+        people = "" if one.people is None else f"{one.people:,}"
+        table.add_row(printable(one.value), f"{one.records:,}", people, one.verdict, printable(one.columns))
+    yield table
+    said = f"{junk.junk:,} junk, {junk.shared:,} shared, {junk.overruled:,} overruled by a list"
+    yield Text(f'{said}: `unify query "FROM value_verdicts"`', style="dim")
 
 
 def _ignored(report: "RunReport") -> Iterator[RenderableType]:
