@@ -6,7 +6,7 @@ that rule n left unmatched in that upper entity.
 makes  rules     one row per rule, in order of strength; rule 0 stands for always-overrides
        links     a, b, rule, score: one row per pair and rule
        ignored   rule, value, records, pairs, reason
-       evidence_model, evidence_terms   what scored rules learned (evidence/stored.py)
+       evidence_model, evidence_overlaps, evidence_terms   what scored rules learned (evidence/stored.py)
        never     a, b (scratch): pairs that must stay apart
        stars     rule, key_group, side, rid (scratch): who shares a value in star rules
        limit_<i> rid, value (scratch): the values of the i-th limit when it is a never_two
@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from unify.conflation.binding import BoundPlan
 from unify.conflation.evidence.run import EvidenceRunner
-from unify.conflation.evidence.stored import MODEL, TERMS
+from unify.conflation.evidence.stored import MODEL, OVERLAPS, TERMS
 from unify.conflation.junk.fields import NOTHING_JUDGED, Judged
 from unify.conflation.pairs import RuleRunner
 from unify.core.engine import Engine
@@ -94,11 +94,16 @@ def _gather(engine: Engine, bound: BoundPlan, reports: list[RuleReport]) -> list
 
 def _learned(engine: Engine, scored: list[int]) -> Iterator[Step]:
     """What scored rules learned, all together."""
-    for table, schema in (("evidence_model", MODEL), ("evidence_terms", TERMS)):
+    for table, schema in (("evidence_model", MODEL), ("evidence_overlaps", OVERLAPS), ("evidence_terms", TERMS)):
         engine.load(f"{table}_0", schema.empty_table())
         parts = tuple(f"{table}_{n}" for n in (0, *scored))
         union = " UNION ALL ".join(f"FROM {part}" for part in parts)
-        order = "rule, comparison, level NULLS FIRST" if schema is MODEL else "rule, comparison, value"
+        keys = {
+            "evidence_model": "level NULLS FIRST",
+            "evidence_overlaps": "level, parent_level",
+            "evidence_terms": "value",
+        }
+        order = f"rule, comparison, {keys[table]}"
         yield Step(table, Query(f"FROM ({union}) ORDER BY {order}"), "what scored rules learned", parts, True, parts)
 
 

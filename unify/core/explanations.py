@@ -52,6 +52,7 @@ class EvidencePart(Report):
     m, u      share of a customer's own pairs, and of strangers' pairs, at this level; null without a value
     weight    log2(m / u)
     rarity    added because the value that both hold is rarer than most, or taken because it is more common
+    overlap   taken away because another comparison, `beside`, says part of it already
     value     the value that both hold
     records   records that hold it; null when it is on few, or they hold none alike
     """
@@ -66,13 +67,20 @@ class EvidencePart(Report):
     u: float | None
     weight: float
     rarity: float
+    overlap: float = 0.0
+    beside: str | None = None
     value: str | None = None
     records: int | None = None
 
     def lines(self) -> Iterator[str]:
         """Plain text."""
-        yield f"{self.weight + self.rarity:+7.2f}  {self.name}: {self.level}{self.why()}"
+        yield f"{self.bits:+7.2f}  {self.name}: {self.level}{self.why()}"
         yield f"         {_spoken(self.left, self.left_compared)}  |  {_spoken(self.right, self.right_compared)}"
+
+    @property
+    def bits(self) -> float:
+        """All that the comparison adds."""
+        return self.weight + self.rarity + self.overlap
 
     def why(self) -> str:
         """What the weight is made of, in brackets."""
@@ -82,6 +90,8 @@ class EvidencePart(Report):
         if self.rarity:
             many = f"on {self.records:,} records" if self.records else "on few records"
             parts += f"; {self.value!r} is {many}: {self.rarity:+.2f}"
+        if self.overlap:
+            parts += f"; {self.beside} says part of it: {self.overlap:+.2f}"
         return f"  ({parts})"
 
 

@@ -14,7 +14,7 @@ def waterfall(evidence: Waterfall, sides: list[tuple[Child, Child]]) -> Markup:
     head = tag("tr", [tag("th", h, scope="col", class_="n" if h == "bits" else None) for h in HEADS])
     rows = [_row("before anything is compared", None, None, None, evidence.prior)]
     for part, (left, right) in zip(evidence.parts, sides, strict=True):
-        rows.append(_row(part.name, left, right, f"{part.level}{part.why()}", part.weight + part.rarity))
+        rows.append(_row(part.name, left, right, f"{part.level}{part.why()}", part.bits))
     alone = f"this pair alone: {chance(evidence.probability)}"
     rows.append(_row("together", None, None, tag("strong", alone), evidence.total))
     table = tag("table", tag("thead", head), tag("tbody", rows), class_="merge")

@@ -17,7 +17,7 @@ from unify.spec.segment import SegmentLike
 RESERVED = re.compile(
     "customer_(ids|changes|sources|lineage|values|cluster_.*)|override_(pairs|rids)|list_values|record_rows|previous_ids"
     "|dedupe_groups|deduplication_.*|(values|merge|ignored|links|star|stars|left|right|groups|similar|limit|prepared)_.*"
-    "|unifiedactivity|customer_measure|measure_.*|measuring_.*|segment_.*|listed_customers|orphan_activities|activity_reach_.*|cut_links|doubtful_links|override_decisions|left_out|.*_corrupt|arrow_.*"
+    "|unifiedactivity|customer_measure|measure_.*|measuring_.*|segment_.*|listed_customers|orphan_activities|activity_reach_.*|cut_links|doubtful_links|override_decisions|left_out|left_out_.*|evidence_.*|.*_corrupt|arrow_.*"
     "|junk_.*|value_verdicts|shared_values|judged_.*"
 )
 """Tables of ours that `<source>_<entity>` could collide with: those of docs/tables.md and the scratch ones of a run."""

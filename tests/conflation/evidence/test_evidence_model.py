@@ -19,6 +19,7 @@ from unify.conflation.evidence.model import (
     random_pairs,
     shares,
 )
+from unify.conflation.evidence.overlaps import overlaps
 from unify.conflation.evidence.stored import level_sentence
 from unify.conflation.evidence.values import NONE, compared
 from unify.conflation.evidence.weights import RARE, RARER, Scorer
@@ -171,3 +172,30 @@ def test_a_rare_value_weighs_more_within_bounds():
 def test_levels_in_words():
     assert [level_sentence((), n) for n in (-1, 0, 1)] == ["no value", "not equal", "equal"]
     assert [level_sentence((0.9,), n) for n in (0, 1, 2)] == ["less than 90 % alike", "at least 90 % alike", "equal"]
+
+
+def test_overlaps_are_seen_where_they_are_and_nowhere_else():
+    """Three comparisons of strangers: the second repeats the first three times in four, the third is on its own."""
+    draw = np.random.default_rng(8)
+    one = (draw.random(200_000) < 0.05).astype(np.int8)
+    other = np.where(draw.random(200_000) < 0.75, one, (draw.random(200_000) < 0.05).astype(np.int8))
+    alone = (draw.random(200_000) < 0.05).astype(np.int8)
+    levels_ = np.stack([one, other, alone], axis=1).astype(np.int8)
+    none = (levels_[:1], np.zeros(1))
+    m = [np.array([0.1, 0.9])] * 3
+    [found] = overlaps((levels_, np.ones(200_000, dtype=np.int64)), none, m, 0.0)
+    assert (found.comparison, found.parent) == (1, 0)
+    seen = ((one == 1) & (other == 1)).mean() / ((one == 1).mean() * (other == 1).mean())
+    assert found.lift[1, 1] == pytest.approx(np.log(seen), rel=0.05)
+    assert found.lift[0].tolist() == [0, 0]
+    taken = found.taken(
+        [np.array([1, 1, NONE]), np.array([1, 1, 1])], [np.array([1.0, 9.0, 0.0]), np.array([9.0, 9.0, 9.0])]
+    )
+    assert taken == pytest.approx([1.0, found.lift[1, 1], 0.0])  # at most what the weaker adds
+
+
+def test_what_matches_have_in_common_is_no_overlap():
+    levels_ = np.array([[0, 0], [1, 1], [0, 1], [1, 0]], dtype=np.int8)
+    pairs = np.array([100_000, 1_000, 500, 500])  # a thousand matches, no stranger agrees on both
+    m = [np.array([0.01, 0.99])] * 2
+    assert overlaps((levels_, pairs), (levels_, np.zeros(4)), m, 1000 / pairs.sum()) == []

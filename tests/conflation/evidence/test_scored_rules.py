@@ -116,11 +116,11 @@ def test_customers_are_found_without_labels(acme):
 def test_same_data_same_model_and_rows_in_any_order(acme, tmp_path):
     shuffled = [ROWS[i] for i in np.random.default_rng(1).permutation(len(ROWS))]
     again, _ = run(tmp_path / "again", project(), crm_P=shuffled)
-    for table in ("evidence_model", "evidence_terms", "links", "members"):
+    for table in ("evidence_model", "evidence_overlaps", "evidence_terms", "links", "members"):
         unsorted = "SELECT * EXCLUDE (CustomerId, ordinal)" if table == "members" else "SELECT *"
         one, other = (a.sql(f"{unsorted} FROM {table} ORDER BY ALL").arrow() for a in (acme, again))
         assert one.equals(other)
-        assert len(one) > 0
+        assert len(one) > 0 or table == "evidence_overlaps"
     assert customers(acme) == customers(again)
 
 
@@ -144,7 +144,7 @@ def test_every_link_is_explained_by_what_the_run_found(acme):
         [hop] = acme.explain(f"crm.P:{one}", f"crm.P:{other}").path
         shown = hop.check.evidence
         assert shown.probability == pytest.approx(score, rel=1e-6)
-        assert shown.total == pytest.approx(shown.prior + sum(p.weight + p.rarity for p in shown.parts))
+        assert shown.total == pytest.approx(shown.prior + sum(p.bits for p in shown.parts))
         assert 1 / (1 + 2**-shown.total) == pytest.approx(shown.probability)
         assert shown.joined
         assert shown.average_probability >= 0.15 - 1e-9
@@ -162,6 +162,36 @@ def test_the_whole_customer_is_averaged(acme):
     clipped = [min(max(e.total, -CAP / BIT), CAP / BIT) for e in alone]
     assert alone[0].average == pytest.approx(np.mean(clipped))
     assert alone[0].records == 6
+
+
+def evidence(said):
+    """The waterfall of a pair that was joined directly, or was not joined."""
+    return (said.nearest or said.path[0].check).evidence
+
+
+def test_a_town_beside_its_postal_code_does_not_count_twice(tmp_path):
+    def post(row):
+        return "ABCDEFGHI"[int(row["Town"][4:])] * 4 + "KLMNOP"[int(row["Id"].split(".")[0]) % 6] * 2
+
+    rows = [r | {"Post": post(r)} for r in ROWS]
+    acme, _ = run(
+        tmp_path / "i", project({"score": [*SCORE[:-1], {"field": "Town", "levels": []}, "Post"]}), crm_P=rows
+    )
+    assert asked(acme, "SELECT DISTINCT comparison, parent FROM evidence_overlaps") == [(6, 5)]
+    neighbours = [
+        (a["Id"], b["Id"])
+        for a, b in itertools.combinations(rows, 2)
+        if a["Post"] == b["Post"] and a["Id"].split(".")[0] != b["Id"].split(".")[0]
+    ][:3]
+    assert neighbours
+    for pair in neighbours:
+        shown = evidence(acme.explain(*pair))
+        *_, town, code = shown.parts
+        alone = [part.weight + part.rarity for part in (town, code)]
+        assert min(alone) > 1
+        assert (code.beside, town.overlap) == ("Town", 0)
+        assert -min(alone) - 1e-9 <= code.overlap < -0.6 * min(alone)  # who shares the code lives in the town
+        assert any("Town says part of it" in line for line in shown.lines())
 
 
 def test_the_waterfall_in_text_json_and_html(acme):

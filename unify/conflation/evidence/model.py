@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from unify.conflation.evidence.levels import levels
+from unify.conflation.evidence.overlaps import Overlap, overlaps
 from unify.conflation.evidence.values import NONE, Compared, Flags, Floats, Ints, Levels
 
 SEED = 20_240_229
@@ -49,6 +50,7 @@ class Model:
     m: tuple[Floats, ...]
     u: tuple[Floats, ...]
     prior: float
+    overlaps: tuple[Overlap, ...] = ()
 
     def weight(self, comparison: int) -> Floats:
         """Log(m / u) per level; a higher level never weighs less than a lower one."""
@@ -113,30 +115,49 @@ class Learned:
     u: tuple[Floats, ...]
     matches: float
     probability: Floats
+    overlaps: tuple[Overlap, ...] = ()
 
 
-def learn(found: Patterns, everybody: Sequence[Floats], pairs: int, matches: float, rounds: int = ROUNDS) -> Learned:
+def learn(
+    found: Patterns,
+    everybody: Sequence[Floats],
+    pairs: int,
+    matches: float,
+    rounds: int = ROUNDS,
+    among: Patterns | None = None,
+) -> Learned:
     """EM over the agreement patterns of candidates, among `pairs` pairs in all, of which the others are no matches.
 
     everybody   share of each level among random pairs, per comparison: u and, as `matches` of them are, m
     matches     share of all pairs that are matches, before the first round
+    among       patterns of random pairs, to find overlaps in; None: comparisons are taken as independent
     """
     weight = found.pairs.astype(np.float64)
     m = [first_m(len(e)) for e in everybody]
     p = np.zeros(len(weight))
-    for _ in range(rounds):
+    levels_of = [found.levels[:, k] for k in range(len(everybody))]
+    twice: list[Overlap] = []
+    if among is not None:  # as if there were few matches: too careful in the first round rather than too sure
+        twice = overlaps((among.levels, among.pairs), (found.levels, np.zeros(len(weight))), m, matches)
+    for round_ in range(rounds):
         u = [strangers(e, m[k], matches) for k, e in enumerate(everybody)]
-        odds = np.full(len(weight), np.log(matches / (1 - matches)))
-        parts = np.zeros((len(everybody), len(weight)))
-        for k in range(len(everybody)):
-            there = found.levels[:, k] != NONE
-            parts[k, there] = level_weights(m[k], u[k])[found.levels[there, k]]
-        odds += parts.sum(axis=0)
+        parts = []
+        for k, level in enumerate(levels_of):
+            parts.append(np.where(level == NONE, 0.0, level_weights(m[k], u[k])[level]))
+        alone = list(parts)  # what goes with a comparison when it is left out: its weight, less its overlaps
+        odds = np.log(matches / (1 - matches)) + np.sum(parts, axis=0)
+        for overlap in twice:
+            taken = overlap.taken(levels_of, parts)
+            odds = odds - taken
+            for k in (overlap.comparison, overlap.parent):
+                alone[k] = alone[k] - taken
         p = probability(odds)
         matches = float(np.clip((p * weight).sum() / max(pairs, 1), 1e-12, 0.5))
-        m = [shares(found, k, len(e), p * weight * (odds - parts[k] > 0)) for k, e in enumerate(everybody)]
+        m = [shares(found, k, len(e), p * weight * (odds - alone[k] > 0)) for k, e in enumerate(everybody)]
+        if among is not None and round_ < rounds // 2:  # then they stay, so that the rest may settle
+            twice = overlaps((among.levels, among.pairs), (found.levels, p * weight), m, matches)
     u = [strangers(e, m[k], matches) for k, e in enumerate(everybody)]
-    return Learned(tuple(m), tuple(u), matches, p)
+    return Learned(tuple(m), tuple(u), matches, p, tuple(twice))
 
 
 def level_weights(m: Floats, u: Floats) -> Floats:
@@ -171,6 +192,6 @@ def fit(values: Sequence[Compared], left: Ints, right: Ints, lower: Flags | None
     everybody = [shares(among, k, n, among.pairs.astype(np.float64)) for k, n in enumerate(counts)]
     pairs = all_pairs(records, lower)
     guess = min(FIRST_GUESS, FIRST_MATCHES * records / max(pairs, 1))
-    learned = learn(found, everybody, pairs, guess)
+    learned = learn(found, everybody, pairs, guess, among=among)
     prior = float(np.log(learned.matches / (1 - learned.matches)))
-    return Model(learned.m, learned.u, prior), found, learned
+    return Model(learned.m, learned.u, prior, learned.overlaps), found, learned

@@ -1,8 +1,9 @@
 """The model of every scored rule as tables, and back: what a run learned is what `explain` uses.
 
-makes  evidence_model   rule, comparison, name, level, sentence, m, u, weight (bits), records (that hold a value),
-                        wordy; the prior is comparison 0
-       evidence_terms   rule, comparison, value, records: values on more records than weights.RARE
+makes  evidence_model      rule, comparison, name, level, sentence, m, u, weight (bits), records (that hold a value),
+                           wordy; the prior is comparison 0
+       evidence_overlaps   rule, comparison, level, parent, parent_level, weight (bits): what is taken from two together
+       evidence_terms      rule, comparison, value, records: values on more records than weights.RARE
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 
 from unify.conflation.evidence.model import Model, probability
-from unify.conflation.evidence.values import Compared
+from unify.conflation.evidence.overlaps import Overlap
+from unify.conflation.evidence.values import Compared, Floats
 from unify.conflation.evidence.weights import RARE
 from unify.core.engine import Engine
 from unify.core.steps import Query
@@ -26,6 +28,10 @@ MODEL = pa.schema(
         ("sentence", pa.string()), ("m", pa.float64()), ("u", pa.float64()), ("weight", pa.float64()),
         ("records", pa.int64()), ("wordy", pa.bool_()),
     ]
+)  # fmt: skip
+OVERLAPS = pa.schema(
+    [("rule", pa.int16()), *((c, pa.int16()) for c in ("comparison", "level", "parent", "parent_level")),
+     ("weight", pa.float64())]
 )  # fmt: skip
 TERMS = pa.schema([("rule", pa.int16()), ("comparison", pa.int16()), ("value", pa.string()), ("records", pa.int64())])
 
@@ -68,6 +74,17 @@ def model_table(rows: Sequence[tuple[Any, ...]]) -> pa.Table:
     """`evidence_model` of all scored rules."""
     columns = zip(*rows, strict=True) if rows else [()] * len(MODEL)
     return pa.table([pa.array(list(c), f.type) for c, f in zip(columns, MODEL, strict=True)], MODEL)
+
+
+def overlaps_table(rule: int, model: Model | None) -> pa.Table:
+    """`evidence_overlaps` of one rule: the pairs of levels with an overlap."""
+    rows = [
+        (rule, o.comparison + 1, int(level), o.parent + 1, int(above), -float(o.lift[level, above]) / BIT)
+        for o in (model.overlaps if model else ())
+        for level, above in zip(*np.nonzero(o.lift), strict=True)
+    ]
+    columns = zip(*rows, strict=True) if rows else [()] * len(OVERLAPS)
+    return pa.table([pa.array(list(c), f.type) for c, f in zip(columns, OVERLAPS, strict=True)], OVERLAPS)
 
 
 def terms_table(rule: int, values: Sequence[Compared]) -> pa.Table:
@@ -114,11 +131,13 @@ def stored(engine: Engine, rule: int) -> Stored | None:
     words = engine.fetch(Query(query.format("evidence_terms", "value"), {"rule": rule})).to_pylist()
     comparisons = sorted({r["comparison"] for r in rows} - {0})
     by = {k: [r for r in rows if r["comparison"] == k] for k in comparisons}
+    pairs = engine.fetch(Query(query.format("evidence_overlaps", "level, parent_level"), {"rule": rule})).to_pylist()
     [prior] = [r["weight"] * BIT for r in rows if r["comparison"] == 0]
     model = Model(
         tuple(np.array([r["m"] for r in by[k]]) for k in comparisons),
         tuple(np.array([r["u"] for r in by[k]]) for k in comparisons),
         prior,
+        _overlaps(pairs, {k: len(by[k]) for k in comparisons}),
     )
     terms: dict[int, dict[str, int]] = {k: {} for k in comparisons}
     for word in words:
@@ -129,3 +148,13 @@ def stored(engine: Engine, rule: int) -> Stored | None:
         tuple(by[k][0]["wordy"] for k in comparisons),
         tuple(terms[k] for k in comparisons),
     )
+
+
+def _overlaps(rows: Sequence[dict[str, Any]], levels: dict[int, int]) -> tuple[Overlap, ...]:
+    """Overlaps from their rows; `levels`: how many each comparison, from 1, has."""
+    lifts: dict[tuple[int, int], Floats] = {}
+    for row in rows:
+        key = row["comparison"], row["parent"]
+        lift = lifts.setdefault(key, np.zeros((levels[key[0]], levels[key[1]])))
+        lift[row["level"], row["parent_level"]] = -row["weight"] * BIT
+    return tuple(Overlap(child - 1, parent - 1, lift) for (child, parent), lift in sorted(lifts.items()))

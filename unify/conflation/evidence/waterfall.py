@@ -93,6 +93,7 @@ def _parts(
     raw: Mapping[int, Mapping[str, Any]],
 ) -> list[EvidencePart]:
     said = []
+    beside = {o.comparison: scorer.values[o.parent].name for o in learned.model.overlaps}
     for k, (term, part, values) in enumerate(zip(terms, scorer.parts(*places), scorer.values, strict=True)):
         level, agreed = int(part.level[0]), int(part.agreed[0])
         compared = [
@@ -111,6 +112,8 @@ def _parts(
             u=None if level == NONE else float(learned.model.u[k][level]),
             weight=float(part.weight[0]) / BIT,
             rarity=float(part.rarity[0]) / BIT,
+            overlap=float(part.overlap[0]) / BIT,
+            beside=beside.get(k) if part.overlap[0] else None,
             value=None if agreed == NONE else str(values.texts[agreed]),
             records=held if held > RARE else None,
         ))  # fmt: skip

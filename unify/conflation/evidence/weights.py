@@ -21,12 +21,16 @@ RARER = 20
 
 @dataclass(frozen=True)
 class Part:
-    """One comparison of many pairs: level (NONE: a side has no value), the value both hold, weight, rarity."""
+    """One comparison of many pairs: level (NONE: a side has no value), the value both hold, weight, rarity, overlap.
+
+    overlap   taken away because another comparison already says part of it: 0 or less
+    """
 
     level: Levels
     agreed: Codes
     weight: Floats
     rarity: Floats
+    overlap: Floats
 
 
 class Scorer:
@@ -45,7 +49,10 @@ class Scorer:
             weight, rarity = np.zeros(len(left)), np.zeros(len(left))
             weight[there] = self.model.weight(k)[level[there]]
             rarity[equal] = self.rarity[k][agreed[equal]]
-            made.append(Part(level, agreed, weight, rarity))
+            made.append(Part(level, agreed, weight, rarity, np.zeros(len(left))))
+        levels_of, weights = [p.level for p in made], [p.weight + p.rarity for p in made]
+        for overlap in self.model.overlaps:
+            made[overlap.comparison].overlap[:] = -overlap.taken(levels_of, weights)
         return made
 
     def weigh(self, left: Ints, right: Ints, chunk: int = 2_000_000) -> Floats:
@@ -54,7 +61,7 @@ class Scorer:
         for start in range(0, len(left), chunk):
             some = slice(start, start + chunk)
             parts = self.parts(left[some], right[some])
-            total[some] = self.model.prior + sum(p.weight + p.rarity for p in parts)
+            total[some] = self.model.prior + sum(p.weight + p.rarity + p.overlap for p in parts)
         return total
 
 
