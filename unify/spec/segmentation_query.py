@@ -9,7 +9,7 @@
     └── segmentationQuerySql                               of type manual
 
 Only keys and types are checked here, so that a draft can be kept; what a query means, and everything that makes it
-impossible, is said when it is lowered (segments/segmentation_query.py). Meaning: docs/segmentation-query.md.
+impossible, is said when it is lowered (segments/vendor/segmentation_query.py). Meaning: docs/segmentation-query.md.
 """
 
 from typing import Annotated, Literal
