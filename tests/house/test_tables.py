@@ -113,7 +113,14 @@ def test_grain(sample_instance, table, key):
 def test_the_sample_fills_the_tables(sample_instance):
     """Or their grains would hold of nothing."""
     empty = {t for t in GRAINS if not sample_instance.sql(f"SELECT count(*) FROM {quote(t)}").fetchall()[0][0]}
-    assert empty <= {"ignored", "listed_customers", "value_verdicts", "evidence_model", "evidence_overlaps", "evidence_terms"}
+    assert empty <= {
+        "ignored",
+        "listed_customers",
+        "value_verdicts",
+        "evidence_model",
+        "evidence_overlaps",
+        "evidence_terms",
+    }
 
 
 FIXED = sorted(
