@@ -362,7 +362,9 @@ class ConflationPlan(Noun):
     max_pairs: int = Field(default=200_000_000, ge=1)
     overload: Literal["degrade", "refuse"] = "degrade"
     bridges: BridgeSpec = BridgeSpec()
-    junk: Annotated[JunkSpec, BeforeValidator(short_junk)] = JunkSpec(detect=False)
+    junk: Annotated[
+        JunkSpec, BeforeValidator(short_junk, json_schema_input_type=Literal["detect", "off"] | bool | JunkSpec)
+    ] = JunkSpec(detect=False)
 
     @field_validator("match", mode="before")
     @classmethod
