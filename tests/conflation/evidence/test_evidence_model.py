@@ -61,6 +61,7 @@ def column(values, *, cuts=CUTS, terms=True):
 WORDS = st.text("abcdeé", min_size=1, max_size=8)
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.none(), WORDS), min_size=2, max_size=8))
 def test_levels_are_those_of_each_pair_alone(texts):
     values = column(texts)
@@ -76,7 +77,7 @@ def test_levels_are_those_of_each_pair_alone(texts):
         else:
             begins = JaroWinkler.similarity(a, b)
             alike = max(OSA.normalized_similarity(a, b), begins - 0.1 if begins >= 0.88 else 0)
-            near = [c for c in CUTS if abs(c - alike) < 1e-6]  # float32 decides there
+            near = abs(begins - 0.88) < 1e-6 or any(abs(c - alike) < 1e-6 for c in CUTS)  # float32 decides there
             assert near or level == sum(alike >= c for c in CUTS)
 
 
@@ -137,6 +138,7 @@ def test_strangers_are_random_pairs_less_the_matches():
     assert model.m[1][-1] > 0.98
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0.01, 1), st.floats(0.01, 1)), min_size=1, max_size=7))
 def test_a_higher_level_never_weighs_less(levels_):
     m, u = (np.array(x) for x in zip(*levels_, strict=True))
