@@ -6,6 +6,7 @@ project-file.md   every key of every noun: type and default from pydantic, meani
 
 import ast
 import contextlib
+import datetime as dt
 import inspect
 import io
 import itertools
@@ -39,8 +40,12 @@ NOUNS = (
     spec.NormalizeStep, spec.Limit, spec.BridgeSpec, spec.Resolution, spec.CustomerTable, spec.ClusterSpec,
     spec.Preference,
     spec.Relationship, spec.Activity, spec.Measure, spec.Calculation, spec.Pick, spec.Dimension, spec.Variable,
+    spec.Segment, spec.SegmentRule, spec.ListedCustomers, spec.Projected,
 )  # fmt: skip
-"""Every noun a project file is made of, from the outside in."""
+"""Every noun a project file is made of, from the outside in; criteria and the vendor's query have pages of their own."""
+ELSEWHERE = ("unify.spec.criteria", "unify.spec.criteria_events", "unify.spec.criteria_values",
+             "unify.spec.segmentation_query", "unify.spec.wire", "unify.spec.windows")  # fmt: skip
+"""Modules of nouns that docs/segments.md and docs/segmentation-query.md explain."""
 
 MEANING = {
     ("Project", "name"): "What the project is called; also its instance, unless `instance` says otherwise.",
@@ -56,6 +61,16 @@ MEANING = {
     ("Project", "measures"): "Name to measure: values worked out per customer, or over the business; docs/measures.md.",
     ("Project", "segments"): "Name to segment: sets of customers; docs/segments.md.",
     ("Relationship", "description"): "For people.",
+    ("Segment", "title"): "The friendly name.",
+    ("Segment", "description"): "For people.",
+    ("Segment", "tags"): "At most 20 words to find it by.",
+    ("SegmentRule", "where"): "Who it holds for; docs/segments.md.",
+    ("SegmentRule", "operation"): "What is done with them to what the rules before left.",
+    ("SegmentRule", "name"): "What its count is called; otherwise its number.",
+    ("ListedCustomers", "customers"): "CustomerIds and records, `crm.Contacts:C-1`.",
+    ("ListedCustomers", "file"): "A CSV file whose first column holds them, relative to the project file.",
+    ("Projected", "attributes"): "Names of columns.",
+    ("Projected", "path"): "Relations from Customer to the rows.",
     ("Entity", "format"): "How the files are written; otherwise told by their ending.",
     ("Entity", "key"): "The column that identifies a row.",
     (
@@ -223,7 +238,8 @@ def _type(annotation):
         return _title(annotation).lower()
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return f"[{_title(annotation).lower()}](#{_title(annotation).lower().replace(' ', '-')})"
-    return {str: "text", int: "whole number", float: "number", bool: "true or false"}[annotation]
+    return {str: "text", int: "whole number", float: "number", bool: "true or false",
+            dt.datetime: "date and time"}[annotation]  # fmt: skip
 
 
 def _default(field):

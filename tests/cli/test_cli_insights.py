@@ -51,7 +51,7 @@ def number(sample, condition):
 def test_overlap(said, sample):
     both = number(sample, "RewardPoints > 3000 AND Tier = 'gold'")
     assert found(said, "overlap", "rich", "gold")["matrix"][0][1] == both
-    code, out, _ = said("overlap")
+    code, out, _ = said("overlap", "rich", "gold")
     assert code == 0
     assert f"only rich + gold: {both}" in out or f"only gold + rich: {both}" in out
     by = found(said, "overlap", "rich", "gold", "--by", "State")

@@ -65,9 +65,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
             _stop_writing()
             return _tell(_system(error), as_json, StoreError.exit_code)
         except (KeyboardInterrupt, typer.Abort):
-            return _tell(
-                {"error": "Interrupted", "message": "interrupted", "where": "", "hint": ""}, as_json, INTERRUPTED
-            )
+            return _tell(_INTERRUPTED, as_json, seen.code or INTERRUPTED)
         except SystemExit as error:
             return error.code if isinstance(error.code, int) else OURS
         except _ClickException as error:

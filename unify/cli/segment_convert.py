@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import unify.cli.segment_insights  # noqa: F401 - its commands come before this one
-from unify.cli.options import AnInstance
+from unify.cli.options import AnInstance, AsJson
+from unify.cli.output import show
 from unify.cli.segment import segment
 from unify.cli.where import opened
 
@@ -35,6 +36,7 @@ def convert(
         typer.Option("--from", metavar="SPELLING", help="Of --where; otherwise told from it.", show_default=False),
     ] = None,
     instance: AnInstance = None,
+    as_json: AsJson = False,
 ) -> None:
     """Say a segment otherwise. What a spelling cannot say is an error that names it."""
     from unify.core.documents import read_segment
@@ -49,4 +51,8 @@ def convert(
             said = acme.segments().definition(name)
         else:
             said = read_segment("segment", file) if file is not None else str(where)
-        print(acme.convert(said, to, spelling=spelling, name=name or "segment"))
+        text = acme.convert(said, to, spelling=spelling, name=name or "segment")
+    if as_json:
+        show({"spelling": to, "text": text}, lambda: text, as_json=True)
+    else:
+        print(text)  # as it is: to be pasted into a file or a URL, not wrapped
