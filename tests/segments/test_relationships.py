@@ -50,7 +50,10 @@ GOOD = relationship("web.Orders.Who", "crm.Contacts.Id")
         ({"größe": "web.Orders.Who -> crm.Contacts.Id"}, "letters, digits and underscores"),
         ({"": "web.Orders.Who -> crm.Contacts.Id"}, "letters, digits and underscores"),
         ({"a": {"from": "web.Orders.Who", "to": "crm.Contacts.Id", "cardinality": "ManyToMany"}}, "none of ManyToOne"),
-        ({"a": {"from": "web.Orders.Who", "to": "crm.Contacts.Id", "type": "Key"}}, "none of SingleKeyRelationshipOrigin"),
+        (
+            {"a": {"from": "web.Orders.Who", "to": "crm.Contacts.Id", "type": "Key"}},
+            "none of SingleKeyRelationshipOrigin",
+        ),
         ({"a": "web.Orders.Who"}, "is not a relationship"),
         ({"a": "web.Orders -> crm.Contacts.Id"}, "is not an attribute"),
         ({"a": {"from": "web.Orders.Who"}}, "is missing"),
