@@ -83,9 +83,9 @@ def modulo(kind: Type, a: Any, b: Any) -> Number | None:
 
 
 def negate(kind: Type, a: Any) -> Number | None:
-    """−a."""
+    """−a; of a double 0 − a, so that zero has no sign."""
     return (
-        -a
+        0.0 - a
         if kind.kind == "double"
         else _exact(kind, a, 0, lambda x, _: x.copy_negate() if isinstance(x, Decimal) else -x)
     )

@@ -88,7 +88,7 @@ IMPOSSIBLE = [
     ({"related": "crm_Contacts", "within": "this month"}, "where.within", "declared as its time", "it has no date"),
     ({"related": "web_Codes", "within": "this month"}, "where.within", "integer, no time", "`did`"),
     ({"related": "web_Orders", "time": "Total", "within": "today"}, "where.time", "decimal(9,2), no time", ""),
-    ({"sum": "OrderId", "of": "web_Orders", "at_least": 1}, "where.sum", "sum of string", "a number"),
+    ({"sum": "OrderId", "of": "web_Orders", "at_least": 1}, "where.sum", "sum takes numbers", "a number"),
     ({"sum": "Totl", "of": "web_Orders", "at_least": 1}, "where.sum", "'Totl'", "Total"),
     ({"max": "At", "of": "web_Orders", "at_least": 5}, "where.at_least", "it is datetime, and 5 is not", ""),
     ({"did": "Purchase"}, "where.did", "no activity and no type 'Purchase'", "did you mean purchase"),

@@ -159,7 +159,7 @@ def test_a_segment_without_members_ever(acme: Instance) -> None:
     assert "it never had members" in report.warnings[-1]
     with pytest.raises(unify.QueryError, match="could not be found: Customer has no attribute 'Nope'"):
         acme.segment("bad").members()
-    with pytest.raises(unify.QueryError, match="are not kept: none were ever found"):
+    with pytest.raises(unify.QueryError, match="segment bad could not be found at run 1"):
         acme.segment("bad").at(1)
 
 

@@ -82,8 +82,7 @@ def test_an_older_instance_learns_which_run_made_which_generation(acme: Path) ->
     connection.execute("PRAGMA user_version = 1")
     connection.commit()
     connection.close()
-    with pytest.raises(StoreError, match="version 1, this unify needs 2"):
-        Store.open(acme).memberships(2)
+    assert Store.open(acme).memberships(2) == {}  # of a copy, brought up to date in memory
     say(acme, vip=b"a")
     store = Store.open(acme)
     assert [(r.number, r.generation) for r in store.runs()] == [(3, 3), (2, 2), (1, 1)]
