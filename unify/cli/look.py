@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unify.cli import draw, draw_report
-from unify.cli.options import AnInstance, AsJson
+from unify.cli.options import AnInstance, AsJson, FileFormat, NoNeutralise, Overwrite
 from unify.cli.output import PAGE, jsonable, show
 from unify.cli.where import opened
 
@@ -178,20 +178,9 @@ def export(
             show_default=False,
         ),
     ],
-    file_format: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            "-f",
-            metavar="FORMAT",
-            help="csv, parquet, json or jsonl; otherwise by the ending.",
-            show_default=False,
-        ),
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
-    no_neutralise: Annotated[
-        bool, typer.Option("--no-neutralise", help="Leave cells that a spreadsheet would run as a formula as they are.")
-    ] = False,
+    file_format: FileFormat = None,
+    overwrite: Overwrite = False,
+    no_neutralise: NoNeutralise = False,
     instance: AnInstance = None,
     as_json: AsJson = False,
 ) -> None:

@@ -61,3 +61,17 @@ Threads = Annotated[
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+FileFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        "-f",
+        metavar="FORMAT",
+        help="csv, parquet, json or jsonl; otherwise by the ending.",
+        show_default=False,
+    ),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
+NoNeutralise = Annotated[
+    bool, typer.Option("--no-neutralise", help="Leave cells that a spreadsheet would run as a formula as they are.")
+]

@@ -8,7 +8,7 @@ import typer
 
 from unify.cli import draw, draw_report, draw_segments
 from unify.cli.look import AnswerFormat, print_answer
-from unify.cli.options import AnInstance, AsJson, Quiet, Wait
+from unify.cli.options import AnInstance, AsJson, FileFormat, NoNeutralise, Overwrite, Quiet, Wait
 from unify.cli.output import PAGE, jsonable, show
 from unify.cli.progress import progress_of
 from unify.cli.where import opened
@@ -284,20 +284,9 @@ def export(
             help="A column of related rows, as lists, e.g. UnifiedActivity.Title; otherwise what the definition says.",
         ),
     ] = None,
-    file_format: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            "-f",
-            metavar="FORMAT",
-            help="csv, parquet, json or jsonl; otherwise by the ending.",
-            show_default=False,
-        ),
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
-    no_neutralise: Annotated[
-        bool, typer.Option("--no-neutralise", help="Leave cells that a spreadsheet would run as a formula as they are.")
-    ] = False,
+    file_format: FileFormat = None,
+    overwrite: Overwrite = False,
+    no_neutralise: NoNeutralise = False,
     instance: AnInstance = None,
     as_json: AsJson = False,
 ) -> None:
