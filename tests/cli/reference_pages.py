@@ -25,7 +25,7 @@ from pydantic_core import PydanticUndefined
 from unify import spec
 from unify.cli import run
 from unify.cli.app import app
-from unify.spec.conflation import Veto
+from unify.spec.conditions import Veto
 
 DOCS = Path(__file__).parents[2] / "docs"
 BEGIN, END = (
@@ -36,7 +36,7 @@ BEGIN, END = (
 NOUNS = (
     spec.Project, spec.Entity, spec.Column, spec.CsvOptions, spec.RowFilter, spec.Incremental, spec.ValueList,
     spec.ConflationPlan, spec.JunkSpec, spec.OrderedEntity, spec.DedupeSpec, spec.MatchPair, spec.Rule, spec.Criterion, Veto,
-    spec.Evidence,
+    spec.Evidence, spec.Joined,
     spec.NormalizeStep, spec.Limit, spec.BridgeSpec, spec.Resolution, spec.CustomerTable, spec.ClusterSpec,
     spec.Preference,
     spec.Relationship, spec.Activity, spec.Measure, spec.Calculation, spec.Pick, spec.Dimension, spec.Variable,
@@ -107,6 +107,7 @@ MEANING = {
     ("Evidence", "fields"): "Several columns: the best combination counts.",
     ("Rule", "active"): "False: the rule is kept, but not used.",
     ("Criterion", "fields"): "Several columns, named alike on both sides: any may equal any.",
+    ("Joined", "join"): "The columns, in the order in which their values are joined.",
     ("Veto", "all"): "The pair is vetoed when all of these hold.",
     ("NormalizeStep", "kind"): "Which one: docs/normalisers-and-comparisons.md.",
     ("Limit", "normalize"): "Of `never_two`: normalisers before values are compared.",

@@ -18,7 +18,7 @@ from unify.conflation.documents import comparison_table, normalizer_table
 from unify.core.steps import Query
 from unify.engines.duckdb import DuckDBEngine
 from unify.spec import Criterion
-from unify.spec.conflation import ComparisonKind
+from unify.spec.conditions import ComparisonKind
 
 
 def single_spaced(text: str) -> str:

@@ -16,7 +16,7 @@ from unify.core.errors import SpecError
 from unify.core.steps import Query
 from unify.engines.duckdb import DuckDBEngine
 from unify.spec import NormalizeStep
-from unify.spec.conflation import NormalizerKind
+from unify.spec.conditions import NormalizerKind
 
 PLAIN = [key for key in NORMALIZERS if key not in ("alias", "bypass")]
 NO_LISTS = Lists()

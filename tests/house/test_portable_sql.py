@@ -14,7 +14,7 @@ from sqlglot import exp
 
 import unify
 from unify.engines.duckdb import DuckDBEngine
-from unify.spec.conflation import ComparisonKind, NormalizerKind
+from unify.spec.conditions import ComparisonKind, NormalizerKind
 
 HERE = Path(__file__).parent
 SAMPLE = HERE.parents[1] / "sample_data" / "project.yaml"

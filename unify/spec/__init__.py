@@ -3,7 +3,8 @@
     Project
     ├── sources: {source: {name: Entity}}     entities.py     files, key, columns, labels, row filters
     ├── lists: {name: ValueList}              lists.py        always, never, bypass, alias, verdicts
-    ├── conflation: ConflationPlan            conflation.py   order, dedupe rules, match rules, limits
+    ├── conflation: ConflationPlan            conflation.py   order, dedupe, common and match rules, limits
+    │   │   └── Rule                          conditions.py    conditions, exceptions, evidence
     │   └── junk: JunkSpec                    junk.py         values that too many different people carry
     ├── resolution: {column: Resolution}      resolution.py   which value wins
     ├── customer: CustomerTable               resolution.py   what the Customer table looks like
@@ -18,15 +19,13 @@ whole project against the real columns once the sources are known (checks.py).
 """
 
 from unify.spec.bridges import BridgeSpec
+from unify.spec.conditions import Compared, Criterion, Evidence, Joined, NormalizeStep, SourceColumn, parts
 from unify.spec.conflation import (
     ClusterSpec,
     ConflationPlan,
-    Criterion,
     DedupeSpec,
-    Evidence,
     Limit,
     MatchPair,
-    NormalizeStep,
     OrderedEntity,
     Rule,
 )
@@ -46,6 +45,7 @@ __all__ = [
     "Calculation",
     "ClusterSpec",
     "Column",
+    "Compared",
     "ConflationPlan",
     "Criterion",
     "CsvOptions",
@@ -55,6 +55,7 @@ __all__ = [
     "Entity",
     "Evidence",
     "Incremental",
+    "Joined",
     "JunkSpec",
     "Limit",
     "ListedCustomers",
@@ -72,6 +73,8 @@ __all__ = [
     "Rule",
     "Segment",
     "SegmentRule",
+    "SourceColumn",
     "ValueList",
     "Variable",
+    "parts",
 ]
