@@ -37,31 +37,44 @@ _OPERATORS = {
 
 @dataclass(slots=True)
 class _Scope:
-    """One row in sight. `derived`: SQL of a subquery value → the name of its column."""
+    """One row in sight. `derived`: SQL of a subquery value → the name of its column.
+
+    `read`: the same of values at the end of a path. They lie one layer below, where subqueries deeper down may use them
+    as columns: looked up again from inside another subquery, DuckDB 2.0 loses rows whose path leads nowhere.
+    """
 
     table: Table
     alias: str
     derived: dict[str, str] = field(default_factory=dict)
+    read: dict[str, str] = field(default_factory=dict)
 
     def column(self, name: str) -> str:
         return f"{self.alias}.{quote(name)}"
 
     def derive(self, sql: str) -> str:
-        if sql not in self.derived:
-            n = len(self.derived) + 1
-            while f"~{n}" in self.table.attributes or f"~{n}" in self.derived.values():
+        return self._named(self.derived, sql)
+
+    def at_end_of_path(self, sql: str) -> str:
+        return self._named(self.read, sql)
+
+    def _named(self, layer: dict[str, str], sql: str) -> str:
+        if sql not in layer:
+            taken = {*self.table.attributes, *self.derived.values(), *self.read.values()}
+            n = len(self.derived) + len(self.read) + 1
+            while f"~{n}" in taken:
                 n += 1
-            self.derived[sql] = f"~{n}"
-        return self.column(self.derived[sql])
+            layer[sql] = f"~{n}"
+        return self.column(layer[sql])
 
     @property
     def source(self) -> str:
         """The FROM item."""
-        plain = f"{quote(self.table.name)} AS {self.alias}"
-        if not self.derived:
-            return plain
-        columns = ", ".join(f"{sql} AS {quote(name)}" for sql, name in self.derived.items())
-        return f"(SELECT {self.alias}.*, {columns} FROM {plain}) AS {self.alias}"
+        source = f"{quote(self.table.name)} AS {self.alias}"
+        for layer in (self.read, self.derived):
+            if layer:
+                columns = ", ".join(f"{sql} AS {quote(name)}" for sql, name in layer.items())
+                source = f"(SELECT {self.alias}.*, {columns} FROM {source}) AS {self.alias}"
+        return source
 
 
 class Compiler:
@@ -214,7 +227,7 @@ class Compiler:
         value = _read(end.column(expr.name), end.table.attributes[expr.name].sql_type, bound.type)
         # min: where the promise of at most one row is broken, the smallest value, always the same one.
         sql = f"(SELECT min({value}) FROM {', '.join([*sources, end.source])} WHERE {' AND '.join(links)})"
-        return self._scopes[-1].derive(sql)
+        return scope.at_end_of_path(sql)
 
     def _walk(self, start: _Scope, steps: tuple[Relation, ...]) -> tuple[list[str], list[str], _Scope]:
         """The FROM items of a path but its last, the conditions that link them to `start`, and the last row's scope."""
