@@ -1,11 +1,12 @@
-"""The plan bound to prepared columns, rules in order of strength: dedupe, then match from the top down."""
+"""The plan bound to prepared columns, rules in order of strength: dedupe, common, then match from the top down."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from unify.conflation.all_records import AllRecords
 from unify.conflation.normalize import Lists
 from unify.conflation.prepare import Prepared, hides_rowid, rows_by_key
-from unify.conflation.rules import BoundRule
+from unify.conflation.rules import BoundRule, Side
 from unify.core.engine import Engine
 from unify.core.errors import SpecError, did_you_mean
 from unify.core.names import table_of
@@ -35,8 +36,8 @@ def bind(engine: Engine, project: Project, lists: Lists) -> BoundPlan:
         if hides_rowid(one.types):
             one.rows = rows_by_key(entity, one.number, project.entity(entity).key)
     bound: list[BoundRule] = []
-    for left, right, rule in _rules(plan):
-        bound.append(BoundRule.bind(len(bound) + 1, rule, prepared[left], prepared[right]))
+    for left, right, rule in _rules(plan, prepared):
+        bound.append(BoundRule.bind(len(bound) + 1, rule, left, right))
     limits: dict[int, dict[str, str]] = {}
     for i, limit in enumerate(plan.limits):
         if limit.never_two is not None:
@@ -59,17 +60,22 @@ def plan_of(project: Project) -> ConflationPlan:
     return project.conflation
 
 
-def _rules(plan: ConflationPlan) -> Iterator[tuple[str, str, Rule]]:
-    """(left, right, rule) in order of strength: dedupe by conflation order, then match pairs from the top down."""
+def _rules(plan: ConflationPlan, prepared: dict[str, Prepared]) -> Iterator[tuple[Side, Side, Rule]]:
+    """(left, right, rule) in order of strength: dedupe by conflation order, common rules, then match from the top down.
+
+    A default rule is for plans that say nothing of records of one entity; common rules do.
+    """
     rank = {o.entity: i for i, o in enumerate(plan.order)}
     for entity in rank:
         spec = plan.dedupe.get(entity)
         rules = spec.rules if spec else ()
-        if not rules and (spec is None or spec.default_rule):
+        if not rules and (spec is None or spec.default_rule) and not plan.has_common_rules:
             rules = _default_rule(plan, entity)
-        yield from ((entity, entity, rule) for rule in rules if rule.active)
+        yield from ((prepared[entity], prepared[entity], rule) for rule in rules if rule.active)
+    everybody = AllRecords(tuple(prepared.values()))
+    yield from ((everybody, everybody, rule) for rule in plan.rules if rule.active)
     for pair in sorted(plan.match, key=lambda p: (rank[p.left], rank[p.right])):
-        yield from ((pair.left, pair.right, rule) for rule in pair.rules if rule.active)
+        yield from ((prepared[pair.left], prepared[pair.right], rule) for rule in pair.rules if rule.active)
 
 
 def _default_rule(plan: ConflationPlan, entity: str) -> tuple[Rule, ...]:

@@ -5,17 +5,19 @@ makes  dedupe_groups  rid, grp (scratch): one row per record; grp is the smalles
        cuts           one row per linked pair that yielded: a, b, rule, score (of its strongest rule), limit, detail
 
 Two rounds. The first makes dedupe groups from the links inside entities; the second joins dedupe groups, each as one
-node, by all other links. Always-links take part in both, first, so a rule yields to them. Components come from scipy on
+node, by all other links. Always-links take part in both, first, so a rule yields to them; so do links of common rules:
+those inside an entity are of the first round, and the second goes over them again. Components come from scipy on
 integer arrays (1 M records with 1.5 M links: 0.5 s); only components that violate something are taken apart and put
 together again link by link, strongest first.
 
-    records ─dedupe, always─▶ dedupe groups ─always, match─▶ clusters
+    records ─dedupe, common, always─▶ dedupe groups ─always, common, match─▶ clusters
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import pairwise
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -44,6 +46,7 @@ from unify.core.progress import Progress, silent
 from unify.core.steps import Query, Step
 from unify.spec import ConflationPlan
 
+COMMON = "SELECT rule FROM rules WHERE kind = 'common'"
 SHOWN = 5
 """Contradictions named in one error; the largest clusters in the report."""
 CUTS = """
@@ -87,18 +90,22 @@ class ClusterReport:
 
 
 @dataclass(frozen=True)
-class _Links:
-    """The links as columns, one row per pair (its strongest rule)."""
+class Links:
+    """The links as columns, one row per pair (its strongest rule), by a and b."""
 
     a: Ints
     b: Ints
     rule: Ints
     score: npt.NDArray[np.float32]
     inside: Flags
-    """Both records of one entity, and linked by a dedupe rule or an always-override: makes dedupe groups."""
+    """Both records of one entity: makes dedupe groups."""
+    common: Flags
+    """Found by a common rule, be it the strongest or not. Both rounds need those inside an entity: the second, because
+    a key group whose parts the first took apart hangs together by them alone."""
 
-    def where(self, chosen: Flags) -> "_Links":
-        return _Links(self.a[chosen], self.b[chosen], self.rule[chosen], self.score[chosen], self.inside[chosen])
+    def where(self, chosen: Flags) -> "Links":
+        """Those of the links."""
+        return Links(*(getattr(self, column.name)[chosen] for column in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -119,7 +126,7 @@ class _Round:
 
 
 @dataclass(frozen=True)
-class _Cut:
+class Cut:
     """A link that yielded. `detail` says what clashed, or the rids `x` and `y` do."""
 
     a: int
@@ -142,29 +149,57 @@ def cluster(engine: Engine, plan: ConflationPlan, progress: Progress = silent) -
     links = _read_links(engine, entity)
     never = np.stack(_columns(engine, "SELECT DISTINCT a, b FROM never ORDER BY a, b"), axis=1)
     _refuse_contradictions(engine, links, never)
-    facts = _Facts(engine, plan, entity, never)
+    facts = _read_facts(engine, plan, entity, never)
     itself = np.arange(len(entity), dtype=np.int32)
-
-    inside = links.where(links.inside)
-    tentative = components(len(entity), inside.a, inside.b)
-    dedupe = _round(engine, links.where(links.inside | (links.rule == 0)), facts.limits(tentative), itself, "IS NULL")
-    group = _dedupe_groups(dedupe, inside)
-
-    first, node = np.unique(group, return_inverse=True)
-    limits = facts.limits(group)
-    outside = links.where(~links.inside)
-    match = _round(engine, outside, _contract(limits, node, len(first)), node.astype(np.int32), "IS NOT NULL")
-    clusters: Ints = first[match.labels[node]].astype(np.int32)
-
-    cuts = [*_cuts(facts, dedupe, inside), *_cuts(facts, match, outside)]
+    found = decide(facts, links, lambda stars, bad, entity: _key_groups(engine, stars, bad, entity))
+    group, clusters, cuts = found.group, found.clusters, found.cuts
     progress("cluster", f"{len(cuts)} links yielded to a limit")
     for name, column, labels in (("dedupe_groups", "grp", group), ("clusters", "cluster", clusters)):
         engine.load(name, pa.table({"rid": itself, column: labels}))
     _write_cuts(engine, cuts)
-    if dedupe.joining is None and match.joining is None:
+    if not found.violated:
         return _report(group, clusters, clusters, 0, cuts)
     before = components(len(entity), links.a, links.b)
-    return _report(group, clusters, before, int(violating(limits, before).sum()), cuts)
+    return _report(group, clusters, before, int(violating(facts.limits(group), before).sum()), cuts)
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What clustering decided: dedupe group and cluster per record (their smallest rid), and the links that yielded.
+
+    violated   some component violated a limit or a never-override before it was taken apart
+    """
+
+    group: Ints
+    clusters: Ints
+    cuts: list[Cut]
+    violated: bool
+
+
+KeyGroups = Callable[[str, Flags, Ints | None], tuple[Event, ...]]
+"""Key groups of star rules, INSIDE or OUTSIDE, of records with their flag set; with `entity` one part per entity."""
+INSIDE = "side IS NULL"
+"""Rows of `stars` that the first round is about: those of dedupe and common rules."""
+OUTSIDE = f"side IS NOT NULL OR rule IN ({COMMON})"
+"""Those that the second round is about: of match and common rules."""
+
+
+def decide(facts: "Facts", links: Links, key_groups: KeyGroups) -> Decided:
+    """Both rounds over arrays, without an engine: `resolve` asks about a few records by the same code."""
+    itself = np.arange(len(facts.entity), dtype=np.int32)
+    inside = links.where(links.inside)
+    tentative = components(len(itself), inside.a, inside.b)
+    first_round = links.where(links.inside | (links.rule == 0))
+    dedupe = _round(key_groups, first_round, facts.limits(tentative), itself, INSIDE, facts.entity)
+    group = _dedupe_groups(dedupe, inside)
+
+    first, node = np.unique(group, return_inverse=True)
+    limits = facts.limits(group)
+    outside = links.where(~links.inside | links.common)
+    match = _round(key_groups, outside, _contract(limits, node, len(first)), node.astype(np.int32), OUTSIDE)
+    clusters: Ints = first[match.labels[node]].astype(np.int32)
+    cuts = [*_cuts(facts, dedupe, inside), *_cuts(facts, match, links.where(~links.inside))]
+    return Decided(group, clusters, cuts, dedupe.joining is not None or match.joining is not None)
 
 
 # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -176,7 +211,7 @@ def _columns(engine: Engine, sql: str) -> list[Ints]:
     return [column.to_numpy().astype(np.int32, copy=False) for column in table.columns]
 
 
-def _read_links(engine: Engine, entity: Ints) -> _Links:
+def _read_links(engine: Engine, entity: Ints) -> Links:
     """All linked pairs, each with its strongest rule, by a and b."""
     table = engine.fetch(Query("SELECT a, b, rule, score FROM links"))
     a, b, rule = (table.column(c).to_numpy().astype(np.int32, copy=False) for c in ("a", "b", "rule"))
@@ -185,30 +220,42 @@ def _read_links(engine: Engine, entity: Ints) -> _Links:
     a, b, rule, score = a[order], b[order], rule[order], score[order]
     repeated = np.zeros(len(a), dtype=np.bool_)
     repeated[1:] = (a[1:] == a[:-1]) & (b[1:] == b[:-1])
-    [grouping] = _columns(engine, "SELECT rule FROM rules WHERE kind IN ('always', 'dedupe')")
-    inside = (entity[a] == entity[b]) & np.isin(rule, grouping)
-    return _Links(a, b, rule, score, inside).where(~repeated)
+    [rules] = _columns(engine, COMMON)
+    pair = np.cumsum(~repeated) - 1
+    common = np.zeros(len(pair), dtype=np.bool_)
+    common[pair[np.isin(rule, rules)]] = True
+    return Links(a, b, rule, score, entity[a] == entity[b], common[pair]).where(~repeated)
 
 
-class _Facts:
-    """What limits are made of: the entity of every record, the values of never_two attributes, the never-pairs."""
-
-    def __init__(self, engine: Engine, plan: ConflationPlan, entity: Ints, never: Ints) -> None:
-        self.plan, self.entity, self.never = plan, entity, never
-        self.texts: dict[int, pa.Array] = {}
-        self._codes: dict[int, Ints] = {}
-        for i, limit in enumerate(plan.limits):
-            if limit.never_two is not None:
-                self._codes[i] = self._read(engine, i)
-
-    def _read(self, engine: Engine, i: int) -> Ints:
-        """The values of the i-th limit as codes per record; their texts are kept for the report."""
+def _read_facts(engine: Engine, plan: ConflationPlan, entity: Ints, never: Ints) -> "Facts":
+    """The values of never_two limits as codes per record; their texts are kept for the report."""
+    codes: dict[int, Ints] = {}
+    texts: dict[int, pa.Array] = {}
+    for i, limit in enumerate(plan.limits):
+        if limit.never_two is None:
+            continue
         table = engine.fetch(Query(f"SELECT rid, value FROM {quote(f'limit_{i}')} WHERE value IS NOT NULL"))
         coded = table.column("value").combine_chunks().dictionary_encode()
-        self.texts[i] = coded.dictionary
-        codes = np.full(len(self.entity), NONE, dtype=np.int32)
-        codes[table.column("rid").to_numpy()] = coded.indices.to_numpy()
-        return codes
+        texts[i] = coded.dictionary
+        codes[i] = np.full(len(entity), NONE, dtype=np.int32)
+        codes[i][table.column("rid").to_numpy()] = coded.indices.to_numpy()
+    return Facts(plan, entity, never, codes, texts)
+
+
+class Facts:
+    """What limits are made of: the entity of every record, the values of never_two attributes, the never-pairs."""
+
+    def __init__(
+        self,
+        plan: ConflationPlan,
+        entity: Ints,
+        never: Ints,
+        codes: Mapping[int, Ints],
+        texts: Mapping[int, Sequence[Any]],
+    ) -> None:
+        """`codes`: place of a never_two limit to the code of every record's value, NONE without one; `texts` of it."""
+        self.plan, self.entity, self.never = plan, entity, never
+        self.texts, self._codes = texts, codes
 
     def limits(self, group: Ints) -> Limits:
         """The plan's limits over records; `group` is the dedupe group of every record."""
@@ -251,7 +298,7 @@ def _contract(limits: Limits, node: npt.NDArray[np.intp], nodes: int) -> Limits:
     return Limits(tuple(lifted(c) for c in limits.checks), sizes, node[limits.never].astype(np.int32))
 
 
-def _refuse_contradictions(engine: Engine, links: _Links, never: Ints) -> None:
+def _refuse_contradictions(engine: Engine, links: Links, never: Ints) -> None:
     """SpecError when a never-pair is joined by always-links alone; names the records of the shortest chain."""
     always = links.where(links.rule == 0)
     if not len(always.a) or not len(never):
@@ -281,15 +328,21 @@ def _refuse_contradictions(engine: Engine, links: _Links, never: Ints) -> None:
 # ── one round ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _round(engine: Engine, links: _Links, limits: Limits, node: Ints, stars: str) -> _Round:
-    """Components over nodes; the violating ones are taken apart and put together again by strength."""
+def _round(
+    key_groups: KeyGroups, links: Links, limits: Limits, node: Ints, stars: str, entity: Ints | None = None
+) -> _Round:
+    """Components over nodes; the violating ones are taken apart and put together again by strength.
+
+    stars    which rows of `stars` this round is about
+    entity   of every record, when only the part of a key group inside one entity counts
+    """
     a, b = node[links.a], node[links.b]
     labels = components(len(limits.sizes), a, b)
     bad = violating(limits, labels)[labels]
     if not bad.any():
         return _Round(node, labels)
     nodes = np.flatnonzero(bad).astype(np.int32)
-    groups = _key_groups(engine, stars, bad[node])
+    groups = key_groups(stars, bad[node], entity)
     grouped = np.array(sorted({g.rule for g in groups}), dtype=np.int32)
     single = links.where(bad[a] & ~np.isin(links.rule, grouped))
     columns = (single.rule.tolist(), (-single.score).tolist(), single.a.tolist(), single.b.tolist())
@@ -300,30 +353,30 @@ def _round(engine: Engine, links: _Links, limits: Limits, node: Ints, stars: str
     return _Round(node, labels, joining, refused, groups)
 
 
-def _key_groups(engine: Engine, side: str, bad: Flags) -> tuple[Event, ...]:
-    """The key groups of star rules whose records are in violating components.
+def _key_groups(engine: Engine, stars: str, bad: Flags, entity: Ints | None) -> tuple[Event, ...]:
+    """The key groups of star rules whose records are in violating components; with `entity` one part per entity.
 
     Their star links stand for all pairs; when the link to the hub yields, the others still belong together.
     """
-    sql = f"SELECT rule, key_group, rid, coalesce(side, 0) AS side FROM stars WHERE side {side}"
+    sql = f"SELECT rule, key_group, rid, coalesce(side, 0) AS side, side IS NULL AS whole FROM stars WHERE {stars}"
     table = engine.fetch(Query(sql))
     rid = table.column("rid").to_numpy()
     chosen = bad[rid]
     rule, group = (table.column(c).to_numpy()[chosen] for c in ("rule", "key_group"))
     side_of, rid = table.column("side").to_numpy()[chosen], rid[chosen]
-    order = np.lexsort((rid, group, rule))
-    rule, group, side_of, rid = rule[order], group[order], side_of[order], rid[order]
+    whole = table.column("whole").to_numpy(zero_copy_only=False)[chosen]
+    part = np.zeros(len(rid), dtype=np.int32) if entity is None else entity[rid]
+    order = np.lexsort((rid, part, group, rule))
+    rule, group, part, side_of, rid, whole = (column[order] for column in (rule, group, part, side_of, rid, whole))
     begins = np.ones(len(rid), dtype=np.bool_)
-    begins[1:] = (rule[1:] != rule[:-1]) | (group[1:] != group[:-1])
+    begins[1:] = (rule[1:] != rule[:-1]) | (group[1:] != group[:-1]) | (part[1:] != part[:-1])
     starts = np.flatnonzero(begins).tolist()
-    found = (
-        Event(int(rule[i]), -1.0, tuple(rid[i:j].tolist()), int(side_of[i:j].sum()))
-        for i, j in pairwise([*starts, len(rid)])
-    )
-    return tuple(event for event in found if side == "IS NULL" or 0 < event.uppers < len(event.members))
+    bounds = pairwise([*starts, len(rid)])
+    found = ((i, Event(int(rule[i]), -1.0, tuple(rid[i:j].tolist()), int(side_of[i:j].sum()))) for i, j in bounds)
+    return tuple(event for i, event in found if 0 < (1 if whole[i] else event.uppers) < len(event.members))
 
 
-def _dedupe_groups(dedupe: _Round, inside: _Links) -> Ints:
+def _dedupe_groups(dedupe: _Round, inside: Links) -> Ints:
     """The dedupe groups: components over links inside entities that were not refused.
 
     Always-links between entities took part in the round but make no dedupe group; hence components once more.
@@ -341,7 +394,7 @@ def _dedupe_groups(dedupe: _Round, inside: _Links) -> Ints:
 # ── writing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _cuts(facts: _Facts, done: _Round, links: _Links) -> Iterator[_Cut]:
+def _cuts(facts: Facts, done: _Round, links: Links) -> Iterator[Cut]:
     """The links whose records ended in different clusters, each with what it would have violated."""
     if done.joining is None:
         return
@@ -354,10 +407,10 @@ def _cuts(facts: _Facts, done: _Round, links: _Links) -> Iterator[_Cut]:
             clash = done.joining.clash(done.joining.root(int(node[a])), done.joining.root(int(node[b])))
         if clash is None:
             raise AssertionError(f"link {a}-{b} was cut without a reason")
-        yield _Cut(a, b, rule, score, *_reason(facts, done.joining.limits, clash))
+        yield Cut(a, b, rule, score, *_reason(facts, done.joining.limits, clash))
 
 
-def _reason(facts: _Facts, limits: Limits, clash: Clash) -> tuple[str, str | None, int | None, int | None]:
+def _reason(facts: Facts, limits: Limits, clash: Clash) -> tuple[str, str | None, int | None, int | None]:
     """(sentence of the limit, what clashes in words, or the two rids that clash)."""
     if clash.limit == NEVER:
         x, y = facts.never[clash.x].tolist()
@@ -371,14 +424,14 @@ def _reason(facts: _Facts, limits: Limits, clash: Clash) -> tuple[str, str | Non
     return check.sentence, None, clash.x, clash.y
 
 
-def _write_cuts(engine: Engine, cuts: list[_Cut]) -> None:
-    columns = {f.name: [getattr(cut, f.name) for cut in cuts] for f in fields(_Cut)}
+def _write_cuts(engine: Engine, cuts: list[Cut]) -> None:
+    columns = {f.name: [getattr(cut, f.name) for cut in cuts] for f in fields(Cut)}
     engine.load("cut_links", pa.table(columns, CUT_LINKS))
     reads = ("cut_links", "records")
     engine.build(Step("cuts", Query(CUTS), "list the links that yielded", reads, keep=True, releases=("cut_links",)))
 
 
-def _report(group: Ints, clusters: Ints, before: Ints, broken: int, cuts: list[_Cut]) -> ClusterReport:
+def _report(group: Ints, clusters: Ints, before: Ints, broken: int, cuts: list[Cut]) -> ClusterReport:
     found, sizes = np.unique(clusters, return_counts=True)
     largest = np.lexsort((found, -sizes))[:SHOWN]
     by_size = zip(*np.unique(sizes, return_counts=True), strict=True)

@@ -10,6 +10,7 @@ the others; a property test proves that both give rapidfuzz's score. Which compa
 (compare_sql.py and docs/normalisers-and-comparisons.md).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from unify.conflation import compare_sql as sql
@@ -24,7 +25,7 @@ from unify.conflation.compare_functions import (
 )
 from unify.conflation.normalize_words import PHONETIC
 from unify.core.engine import Function
-from unify.spec import Criterion
+from unify.spec import Criterion, SourceColumn
 
 __all__ = ["COMPARISONS", "Comparison", "functions", "join_key", "passes", "score", "sentence"]
 
@@ -178,6 +179,8 @@ def sentence(criterion: Criterion) -> str:
 
     >>> sentence(Criterion(field="FullName", precision="high", normalize=["name"]))
     'FullName is at least 80 % alike (edit distance), after: name'
+    >>> sentence(Criterion(field="Mail", columns={"web.Users": ["Mail1", {"join": ["Name", "Host"]}]}))
+    'Mail (web.Users: any of Mail1, Name + Host) is equal'
     """
     row = COMPARISONS[criterion.compare]
     within = f"{criterion.within:g}" if criterion.within is not None else ""
@@ -188,11 +191,15 @@ def sentence(criterion: Criterion) -> str:
     if criterion.differs:
         says = "differs" if equal else f"differs (fails: {says})"
     left, right = _any_of(criterion.left_columns), _any_of(criterion.right_columns)
-    text = f"{left} {says}" if left == right else f"{left}, compared with {right}, {says}"
+    elsewhere = "; ".join(f"{entity}: {_any_of(columns)}" for entity, columns in criterion.columns.items())
+    left += f" ({elsewhere})" if elsewhere else ""
+    text = f"{left} {says}" if elsewhere or left == right else f"{left}, compared with {right}, {says}"
     if criterion.normalize:
         text += f", after: {', '.join(str(step) for step in criterion.normalize)}"
     return text
 
 
-def _any_of(columns: tuple[str, ...]) -> str:
-    return columns[0] if len(columns) == 1 else f"any of {', '.join(columns)}"
+def _any_of(columns: Sequence[SourceColumn]) -> str:
+    if not columns:
+        return "none"
+    return str(columns[0]) if len(columns) == 1 else f"any of {', '.join(map(str, columns))}"

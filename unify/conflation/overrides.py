@@ -93,12 +93,11 @@ def _refuse_dedupe_overrides_without_rules(engine: Engine, plan: ConflationPlan)
         )
     ).to_pylist()
     for row in inside:
-        spec = plan.dedupe.get(row["entity"])
-        if spec is None or not any(rule.active for rule in spec.rules):
+        if not plan.dedupes(row["entity"]):
             raise SpecError(
                 f"pairs two records of {row['entity']}, which has no dedupe rule",
                 where=f"list {row['list']!r}",
-                hint=f"add a dedupe rule: conflation.dedupe.{row['entity']}",
+                hint=f"add a dedupe rule: conflation.dedupe.{row['entity']}, or a common rule: conflation.rules",
             )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from unify.conflation import compare
+from unify.conflation.all_records import raw_value
 from unify.conflation.binding import BoundPlan
 from unify.conflation.evidence.waterfall import group_of, waterfall
 from unify.conflation.junk.effects import all_shared, drop_junk, forms_of
@@ -71,6 +72,8 @@ class PairChecker:
         return self._check(rule, *self._sides(rule, a, b))
 
     def _applies(self, rule: BoundRule, a: int, b: int) -> bool:
+        if rule.kind == "common":
+            return True
         return {rule.left.entity, rule.right.entity} == {self.entity[a], self.entity[b]}
 
     def _sides(self, rule: BoundRule, a: int, b: int) -> tuple[int, int]:
@@ -104,7 +107,7 @@ class PairChecker:
 
     def _scored(self, rule: BoundRule, left: int, right: int, vetoes: list[ConditionCheck]) -> RuleCheck:
         """A scored rule passes when the run joined the two records by it, directly or as a whole customer."""
-        evidence = waterfall(self.engine, rule, (left, right), self.raw)
+        evidence = waterfall(self.engine, rule, (left, right), self.raw, self.entity)
         return RuleCheck(
             rule=rule.number,
             name=rule.rule.name,
@@ -150,13 +153,14 @@ class PairChecker:
         # after an ingest alone a record's row may be gone from its source until the next conflate
         gone: dict[str, Any] = {"passed": False, "score": None, "compared": [None] * len(sides)}
         row = rows[0] if rows else gone
-        said = term.criterion
+        here = rule.columns(term.criterion, "left", self.entity[left])
+        there = rule.columns(term.criterion, "right", self.entity[right])
         return ConditionCheck(
-            sentence=compare.sentence(said),
-            left={c: self.raw.get(left, {}).get(c) for c in said.left_columns},
-            right={c: self.raw.get(right, {}).get(c) for c in said.right_columns},
-            left_compared=row["compared"][: len(term.left)],
-            right_compared=row["compared"][len(term.left) :],
+            sentence=compare.sentence(term.criterion),
+            left={str(c): raw_value(self.raw.get(left, {}), c) for c in here},
+            right={str(c): raw_value(self.raw.get(right, {}), c) for c in there},
+            left_compared=row["compared"][: len(here)],
+            right_compared=row["compared"][len(term.left) :][: len(there)],
             score=row["score"],
             passed=bool(row["passed"]),
         )

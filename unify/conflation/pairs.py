@@ -40,7 +40,7 @@ class RuleRunner:
         self.engine, self.plan, self.bound, self.without = engine, plan, bound, without
         self.n = bound.number
         self.shape = "star" if bound.is_star else "join" if bound.exact else "similarity"
-        self.self_join = bound.kind == "dedupe" and not bound.crosswise
+        self.self_join = bound.one_table and not bound.crosswise
         self.left = self.right = ""
         self.groups = f"groups_{self.n}"
         self.keys = ", ".join(bound.keys)
@@ -167,10 +167,7 @@ class RuleRunner:
         if self.contact:
             self._leave_out(all_shared(self.contact, self.bound.keys), SHARED_REASON)
         if not self.bound.fuzzy:
-            sharing = "records" if self.self_join else "most"
-            self._leave_out(
-                f"{sharing} > {plan.max_shared}", f"more than {plan.max_shared} records of one entity share it"
-            )
+            self._leave_out(self._too_shared(), f"more than {plan.max_shared} records of one entity share it")
         pairs = self._pairs(self.groups)
         if self.shape == "star" or pairs <= plan.max_pairs:
             return pairs
@@ -183,6 +180,18 @@ class RuleRunner:
             f"with it the rule would compare more than {plan.max_pairs:,} pairs",
         )
         return self._pairs(self.groups)
+
+    def _too_shared(self) -> str:
+        """SQL: whether more than max_shared records of one entity are in a key group."""
+        most = self.plan.max_shared
+        if self.bound.kind != "common":
+            return f"{'records' if self.self_join else 'most'} > {most}"
+        large = (
+            f"SELECT key_group FROM {self.groups} AS g JOIN {self.left} AS one USING ({self.keys}) "
+            f"JOIN records AS r ON r.rid = one.rid WHERE g.records > {most} "
+            f"GROUP BY key_group, r.entity_no HAVING count(DISTINCT r.rid) > {most}"
+        )
+        return f"(records > {most} AND key_group IN ({large}))"
 
     def _overload(self, pairs: int) -> OverloadError:
         worst = self.engine.fetch(
@@ -217,7 +226,10 @@ class RuleRunner:
     # ── linking ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _star(self) -> int:
-        """Dedupe: everybody to the group's smallest rid. Match: everybody to the smallest rid of the other side."""
+        """Dedupe: everybody to the group's smallest rid. Match: everybody to the smallest rid of the other side.
+
+        A common rule: everybody to the smallest rid of the own entity, and that to the group's smallest.
+        """
         distinct = "DISTINCT " if self.bound.pairs_repeat else ""
         member = (
             f"SELECT {distinct}key_group, CAST({{}} AS UTINYINT) AS side, rid "
@@ -227,6 +239,8 @@ class RuleRunner:
         if self.self_join:
             self._build(f"star_{self.n}", member.format("NULL", self.left), "who shares a value")
             found = f"SELECT {distinct}hub_left AS a, rid AS b {with_hubs} WHERE rid <> hub_left"
+            if self.bound.kind == "common":
+                found = self._links_of_every_entity(distinct, with_hubs)
         else:
             both = f"{member.format(0, self.left)} UNION ALL {member.format(1, self.right)}"
             self._build(f"star_{self.n}", both, "who shares a value")
@@ -235,6 +249,13 @@ class RuleRunner:
                 f"CASE side WHEN 0 THEN rid ELSE hub_left END AS b {with_hubs}"
             )
         return self._links(f"SELECT a, b, 1.0 AS score FROM ({found})")
+
+    def _links_of_every_entity(self, distinct: str, with_hubs: str) -> str:
+        """SQL: links that join the group, and inside each entity its part of the group, which is a dedupe group."""
+        first = "min(r.rid) OVER (PARTITION BY key_group, r.entity_no)"
+        own = f"SELECT r.rid, hub_left AS hub, {first} AS first {with_hubs} JOIN records AS r USING (rid)"
+        a = "CASE WHEN rid = first THEN hub ELSE first END"
+        return f"SELECT {distinct}{a} AS a, rid AS b FROM ({own}) WHERE rid <> hub"
 
     def _join(self) -> int:
         """Compare every candidate pair: joined by key, or by the pairs of similar values."""
@@ -248,14 +269,14 @@ class RuleRunner:
             joined = f"{self.left} AS l JOIN {self.right} AS r ON {on}"
             if self.left_out:
                 joined += f" SEMI JOIN {self.groups} AS g ON {' AND '.join(f'g.{k} = l.{k}' for k in bound.keys)}"
-        if bound.kind == "match":
+        if not bound.one_table:
             a, b = "r.rid", "l.rid"  # the lower entity has the larger rids
         elif bound.crosswise or similar:
             a, b, where = "least(l.rid, r.rid)", "greatest(l.rid, r.rid)", f"l.rid <> r.rid AND {where}"
         else:
             a, b, where = "l.rid", "r.rid", f"l.rid < r.rid AND {where}"
         found = f"SELECT {a} AS a, {b} AS b, {score} AS score FROM {joined} WHERE {where}"
-        if bound.pairs_repeat or (similar and bound.kind == "dedupe"):
+        if bound.pairs_repeat or (similar and bound.one_table):
             found = f"SELECT a, b, max(score) AS score FROM ({found}) GROUP BY a, b"
         return self._links(found)
 

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 
 from unify.conflation import compare
 from unify.conflation.normalize import Lists, define, normalized
+from unify.conflation.normalize_text import WHITE_SPACE
 from unify.core.engine import Engine, scalar
 from unify.core.errors import SpecError, did_you_mean
 from unify.core.names import quote, table_of
 from unify.core.steps import Query, Step
-from unify.spec import ConflationPlan, Criterion, NormalizeStep, Project
+from unify.spec import ConflationPlan, Criterion, Joined, NormalizeStep, Project, SourceColumn, parts
 
 TEXT = "VARCHAR"
 
@@ -41,10 +42,10 @@ class Prepared:
     rows: str = ""
     """SQL of the source rows as `source`, joined with their rids as `record_rows`; default: all of the entity's.
     Columns are always written `source."Name"`: a source may call its own columns rid or value."""
-    by_word: dict[str, str] = field(default_factory=dict)
-    """Expressions that look at words, so in Python, to the one source column they are about."""
-    origins: dict[str, str] = field(default_factory=dict)
-    """v0, v1, ... to the source column each is made of."""
+    by_word: dict[str, tuple[SourceColumn, str]] = field(default_factory=dict)
+    """Expressions that look at words, so in Python: what they are about, and the same over a value `source.raw`."""
+    origins: dict[str, SourceColumn] = field(default_factory=dict)
+    """v0, v1, ... to the source column each is made of, or the several that are joined."""
     chains: set[tuple[NormalizeStep, ...]] = field(default_factory=set)
     """Every chain of normalisers in use; their functions must be defined before the values are made."""
 
@@ -58,16 +59,28 @@ class Prepared:
         """SQL of the source rows as `source` with their rids as `record_rows`: what follows FROM."""
         return self.rows or _numbered_rows(self.entity, self.number)
 
-    def expression(self, column: str, normalize: tuple[NormalizeStep, ...], criterion: Criterion | None) -> str:
-        """The SQL over the source table for one normalised value, or its join key when the criterion is exact."""
-        if column not in self.types:
-            raise SpecError(
-                f"{self.entity} has no column {column!r}", where="conflation", hint=did_you_mean(column, self.types)
-            )
-        value = normalized(_of_source(column), self.types[column], normalize, self.lists)
+    def expression(
+        self, column: SourceColumn, normalize: tuple[NormalizeStep, ...], criterion: Criterion | None, raw: str = ""
+    ) -> str:
+        """The SQL over the source table for one normalised value, or its join key when the criterion is exact.
+
+        `raw`: SQL of the value as it is, if not the source's column. Raises SpecError for a column that is not there.
+        """
+        for part in parts(column):
+            if part not in self.types:
+                raise SpecError(
+                    f"{self.entity} has no column {part!r}", where="conflation", hint=did_you_mean(part, self.types)
+                )
+        value = normalized(raw or _of_source(column), self.type_of(column), normalize, self.lists)
         return compare.join_key(criterion, value) if criterion is not None and criterion.is_exact else value
 
-    def value(self, column: str, normalize: tuple[NormalizeStep, ...], criterion: Criterion | None = None) -> str:
+    def type_of(self, column: SourceColumn) -> str:
+        """The SQL type of a source column; several that are joined make a text."""
+        return TEXT if isinstance(column, Joined) else self.types[column]
+
+    def value(
+        self, column: SourceColumn, normalize: tuple[NormalizeStep, ...], criterion: Criterion | None = None
+    ) -> str:
         """The prepared column that holds this value; registers it when it is new."""
         expression = self.expression(column, normalize, criterion)
         name = self.values.setdefault(expression, f"v{len(self.values)}")
@@ -75,7 +88,7 @@ class Prepared:
         self.chains.add(normalize)
         phonetic = criterion is not None and criterion.compare == "phonetic"
         if phonetic or any(step.kind in WORDY for step in normalize):
-            self.by_word[expression] = column
+            self.by_word[expression] = column, self.expression(column, normalize, criterion, "source.raw")
         return name
 
     def steps(self, engine: Engine) -> list[Step]:
@@ -85,13 +98,15 @@ class Prepared:
         """
         source = self.source
         repeating = self._repeating(engine, source)
-        once = {e: f"once_{self.number}_{self.values[e]}" for e, column in self.by_word.items() if column in repeating}
+        about = {e: column for e, (column, _) in self.by_word.items()}
+        once = {e: f"once_{self.number}_{self.values[e]}" for e, column in about.items() if column in repeating}
         made, joined = [], ""
         for expression, table in once.items():
-            raw = _of_source(self.by_word[expression])
-            distinct = f"SELECT DISTINCT {raw} FROM {source} WHERE {raw} IS NOT NULL"
-            sql = f"SELECT {raw} AS raw, {expression} AS value FROM ({distinct}) AS source"
-            made.append(Step(table, Query(sql), f"normalise every {self.by_word[expression]} once"))
+            column, over_raw = self.by_word[expression]
+            raw = _of_source(column)
+            distinct = f"SELECT DISTINCT {raw} AS raw FROM {source} WHERE {raw} IS NOT NULL"
+            sql = f"SELECT raw, {over_raw} AS value FROM ({distinct}) AS source"
+            made.append(Step(table, Query(sql), f"normalise every {column} once"))
             joined += f"\nLEFT JOIN {table} ON {table}.raw = {raw}"
         cells = {e: f"{once[e]}.value" if e in once else e for e in self.values}
         columns = "".join(f",\n       {cells[e]} AS {name}" for e, name in self.values.items())
@@ -104,9 +119,9 @@ class Prepared:
         )
         return [*made, whole]
 
-    def _repeating(self, engine: Engine, source: str) -> set[str]:
+    def _repeating(self, engine: Engine, source: str) -> set[SourceColumn]:
         """Columns whose values stand on OFTEN rows each, or more, on average (estimated)."""
-        columns = list(dict.fromkeys(self.by_word.values()))
+        columns = list(dict.fromkeys(column for column, _ in self.by_word.values()))
         if not columns:
             return set()
         counts = ", ".join(f"approx_count_distinct({_of_source(c)})" for c in columns)
@@ -115,8 +130,13 @@ class Prepared:
         return {c for c, n in zip(columns, distinct, strict=True) if rows >= 2048 and rows > OFTEN * n}
 
 
-def _of_source(column: str) -> str:
-    return f"source.{quote(column)}"
+def _of_source(column: SourceColumn) -> str:
+    """SQL: the value as it is; of several columns, those that hold more than white space, with one blank between."""
+    if not isinstance(column, Joined):
+        return f"source.{quote(column)}"
+    texts = [f"CAST(source.{quote(part)} AS VARCHAR)" for part in column.join]
+    cells = ", ".join(f"CASE WHEN regexp_matches({t}, '[^{WHITE_SPACE.regex}]') THEN trim({t}) END" for t in texts)
+    return f"concat_ws(' ', {cells})"
 
 
 def _numbered_rows(entity: str, number: int) -> str:
@@ -146,7 +166,7 @@ def records_steps(engine: Engine, project: Project, plan: ConflationPlan) -> lis
     The rid is dense from 0: entities in conflation order, inside an entity by key in the key's own type. The smaller
     rid is the more important record; ties anywhere are broken by it, so row order in files decides nothing.
     """
-    parts, rows, offset = [], [NO_ROWS], 0
+    selects, rows, offset = [], [NO_ROWS], 0
     for number, ordered in enumerate(plan.order):
         name = ordered.entity
         table, key = quote(table_of(name)), quote(project.entity(name).key)
@@ -156,9 +176,9 @@ def records_steps(engine: Engine, project: Project, plan: ConflationPlan) -> lis
         )
         if hides_rowid(engine.columns(table_of(name))):
             found = f"({numbered.format(f'source.{key} AS source_key')})"
-            parts.append(f"SELECT rid, $entity_{number}, entity_no, CAST(source_key AS VARCHAR) FROM {found}")
+            selects.append(f"SELECT rid, $entity_{number}, entity_no, CAST(source_key AS VARCHAR) FROM {found}")
         else:
-            parts.append(
+            selects.append(
                 f"SELECT record_rows.rid, $entity_{number}, record_rows.entity_no, CAST(source.{key} AS VARCHAR)\n"
                 f"FROM {_numbered_rows(name, number)}"
             )
@@ -171,7 +191,7 @@ def records_steps(engine: Engine, project: Project, plan: ConflationPlan) -> lis
         Step(
             "records",
             Query(
-                f"FROM (\n{union.join(parts)}\n) AS each_one(rid, entity, entity_no, key) ORDER BY rid",
+                f"FROM (\n{union.join(selects)}\n) AS each_one(rid, entity, entity_no, key) ORDER BY rid",
                 {f"entity_{n}": o.entity for n, o in enumerate(plan.order)},
             ),
             "list every record that takes part",

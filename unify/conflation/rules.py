@@ -10,11 +10,14 @@ that the join stays an equi-join whatever the number of columns.
 
 from dataclasses import dataclass
 from itertools import product
+from typing import Literal
 
 from unify.conflation import compare
+from unify.conflation.all_records import AllRecords
 from unify.conflation.prepare import Prepared
-from unify.spec import Criterion, Evidence, Rule
+from unify.spec import Compared, Criterion, Evidence, Rule, SourceColumn
 
+Columns = tuple[str, ...]
 SELECTIVE = 70
 """Per cent from which a text comparison leaves fewer candidates than a tolerance of days or units."""
 
@@ -65,14 +68,27 @@ class ScoredTerm:
     right: tuple[str, ...]
 
 
+Side = Prepared | AllRecords
+
+
+def _values(side: Side, compared: Criterion | Evidence, columns: tuple[str, ...], exact: Criterion | None) -> Columns:
+    """The prepared columns of one side of a comparison; registers them."""
+    if isinstance(side, AllRecords):
+        return side.values(compared, exact)
+    return tuple(side.value(column, compared.normalize, exact) for column in columns)
+
+
 @dataclass(frozen=True)
 class BoundRule:
-    """A rule of the plan with its number and both entities' prepared values. Dedupe: left is right."""
+    """A rule of the plan with its number and the prepared values of its sides.
+
+    Dedupe: left is right. A common rule: both are all records.
+    """
 
     number: int
     rule: Rule
-    left: Prepared
-    right: Prepared
+    left: Side
+    right: Side
     exact: tuple[Term, ...]
     fuzzy: tuple[Term, ...]
     vetoes: tuple[tuple[Term, ...], ...]
@@ -80,14 +96,14 @@ class BoundRule:
     """Comparisons of a scored rule, which has no conditions (evidence/)."""
 
     @classmethod
-    def bind(cls, number: int, rule: Rule, left: Prepared, right: Prepared) -> "BoundRule":
+    def bind(cls, number: int, rule: Rule, left: Side, right: Side) -> "BoundRule":
         """Register every value the rule needs and remember its columns."""
 
         def term(criterion: Criterion) -> Term:
             return Term(
                 criterion,
-                tuple(left.value(c, criterion.normalize, criterion) for c in criterion.left_columns),
-                tuple(right.value(c, criterion.normalize, criterion) for c in criterion.right_columns),
+                _values(left, criterion, criterion.left_columns, criterion),
+                _values(right, criterion, criterion.right_columns, criterion),
             )
 
         when = [term(c) for c in rule.when]
@@ -100,19 +116,22 @@ class BoundRule:
             tuple(t for t in when if not t.criterion.is_exact),
             tuple(tuple(term(c) for c in veto.all) for veto in rule.unless),
             tuple(
-                ScoredTerm(
-                    e,
-                    tuple(left.value(c, e.normalize) for c in e.left_columns),
-                    tuple(right.value(c, e.normalize) for c in e.right_columns),
-                )
+                ScoredTerm(e, _values(left, e, e.left_columns, None), _values(right, e, e.right_columns, None))
                 for e in rule.score
             ),
         )
 
     @property
     def kind(self) -> str:
-        """`dedupe` or `match`."""
-        return "dedupe" if self.left is self.right else "match"
+        """`dedupe`, `common` or `match`."""
+        if isinstance(self.left, AllRecords):
+            return "common"
+        return "dedupe" if self.one_table else "match"
+
+    @property
+    def one_table(self) -> bool:
+        """Whether records of one table are compared with each other, so that a pair has no sides."""
+        return self.left is self.right
 
     @property
     def is_star(self) -> bool:
@@ -121,13 +140,26 @@ class BoundRule:
             not self.scored
             and not self.fuzzy
             and not self.vetoes
-            and (self.kind == "match" or all(t.left == t.right for t in self.exact))
+            and (not self.one_table or all(t.left == t.right for t in self.exact))
         )
 
     @property
     def when(self) -> tuple[Term, ...]:
         """All conditions."""
         return (*self.exact, *self.fuzzy)
+
+    def forms(self, term: Term | ScoredTerm) -> list[tuple[Prepared, str]]:
+        """The prepared columns of a comparison, with the entity's values they are part of: left ones first."""
+        if isinstance(self.left, AllRecords):
+            return self.left.forms(term.left)
+        assert isinstance(self.right, Prepared)
+        return [*((self.left, form) for form in term.left), *((self.right, form) for form in term.right)]
+
+    def columns(self, compared: Compared, which: Literal["left", "right"], entity: str) -> tuple[SourceColumn, ...]:
+        """What a comparison looks at in a record of this entity that stands on this side."""
+        if isinstance(self.left, AllRecords):
+            return self.left.columns_of(compared, entity)
+        return compared.left_columns if which == "left" else compared.right_columns
 
     @property
     def sentence(self) -> str:
@@ -184,7 +216,7 @@ class BoundRule:
     def pairs_repeat(self) -> bool:
         """Whether one pair of records may be found more than once: several columns, or sides that differ in dedupe."""
         exploded = any(len(t.left) > 1 or len(t.right) > 1 for t in self.keyed())
-        return exploded or (self.kind == "dedupe" and self.crosswise)
+        return exploded or (self.one_table and self.crosswise)
 
     @property
     def crosswise(self) -> bool:

@@ -218,6 +218,16 @@ class ConflationPlan(Noun):
         JunkSpec, BeforeValidator(short_junk, json_schema_input_type=Literal["detect", "off"] | bool | JunkSpec)
     ] = JunkSpec(detect=False)
 
+    @property
+    def has_common_rules(self) -> bool:
+        """Whether any common rule is in use."""
+        return any(rule.active for rule in self.rules)
+
+    def dedupes(self, entity: str) -> bool:
+        """Whether any rule written in the plan compares records of this entity with each other."""
+        own = self.dedupe.get(entity)
+        return self.has_common_rules or (own is not None and any(rule.active for rule in own.rules))
+
     @field_validator("match", mode="before")
     @classmethod
     def _arrows(cls, value: Any) -> Any:

@@ -123,10 +123,8 @@ def unfit(project: Project, one: Record, other: Record, verdict: Verdict) -> str
     for entity, _ in (one, other):
         if entity not in order:
             return f"{entity} does not take part in conflation"
-    if verdict == "same" and one[0] == other[0]:
-        spec = plan.dedupe.get(one[0]) if plan is not None else None
-        if spec is None or not any(rule.active for rule in spec.rules):
-            return f"both are records of {one[0]}, which has no dedupe rule: add one to conflation.dedupe"
+    if verdict == "same" and one[0] == other[0] and (plan is None or not plan.dedupes(one[0])):
+        return f"both are records of {one[0]}, which has no dedupe rule: add one to conflation.dedupe"
     return ""
 
 

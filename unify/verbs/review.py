@@ -5,6 +5,7 @@ Deciding needs no lease and changes no generation: the next conflate applies wha
 
 from typing import Any, cast
 
+from unify.conflation.all_records import raw_value
 from unify.conflation.binding import bind, plan_of
 from unify.conflation.bridges.compared import Attribute, compared
 from unify.conflation.explain import Explainer
@@ -67,8 +68,8 @@ def _item(
     agreeing = set(row["agrees"].split(", "))
     values = []
     for attribute in attributes:
-        a = [left.get(c) for c, _ in attribute.columns.get(row["entity_a"], ())]
-        b = [right.get(c) for c, _ in attribute.columns.get(row["entity_b"], ())]
+        a = [raw_value(left, c) for c, _ in attribute.columns.get(row["entity_a"], ())]
+        b = [raw_value(right, c) for c, _ in attribute.columns.get(row["entity_b"], ())]
         if any(v is not None for v in (*a, *b)):
             against = any(said.startswith(f"{attribute.name} ") for said in row["contradicts"].split("; "))
             says = "agree" if attribute.name in agreeing else "contradict" if against else "nothing"

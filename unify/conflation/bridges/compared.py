@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from unify.conflation import compare
 from unify.conflation.binding import BoundPlan
-from unify.spec import ConflationPlan, Criterion, Rule
+from unify.conflation.rules import BoundRule
+from unify.spec import ConflationPlan, Criterion, Rule, SourceColumn
 
 TOLERANT_ENOUGH = 80
 """Per cent from which two texts agree that only a scored rule compares: it has levels instead of a precision."""
@@ -23,13 +24,13 @@ class Attribute:
     """One thing that the plan compares.
 
     name       its columns, for people
-    columns    entity → (column of the source, prepared column), in order
+    columns    entity → (column of the source, or several that are joined; prepared column), in order
     criterion  the comparison that decides; its columns mean nothing here
     rules      numbers of the rules that ask for it
     """
 
     name: str
-    columns: dict[str, tuple[tuple[str, str], ...]]
+    columns: dict[str, tuple[tuple[SourceColumn, str], ...]]
     criterion: Criterion
     rules: frozenset[int]
 
@@ -55,7 +56,7 @@ class Attribute:
 class _Class:
     """Columns that are compared with each other, while they are gathered."""
 
-    columns: dict[tuple[str, str], None] = field(default_factory=dict)
+    columns: dict[tuple[str, SourceColumn], None] = field(default_factory=dict)
     criteria: list[Criterion] = field(default_factory=list)
     rules: set[int] = field(default_factory=set)
 
@@ -84,18 +85,27 @@ def compared(bound: BoundPlan, plan: ConflationPlan) -> tuple[Attribute, ...]:
 
 def _comparisons(
     bound: BoundPlan, plan: ConflationPlan
-) -> Iterator[tuple[list[tuple[str, str]], Criterion, int | None]]:
+) -> Iterator[tuple[list[tuple[str, SourceColumn]], Criterion, int | None]]:
     """(columns as (entity, column), the comparison, the rule that asks for it; none: an exception or a limit)."""
     for one in bound.rules:
         asked = [(c, one.number) for c in _conditions(one.rule)]
         for criterion, number in (*asked, *((c, None) for veto in one.rule.unless for c in veto.all)):
-            left = [(one.left.entity, c) for c in criterion.left_columns]
-            right = [(one.right.entity, c) for c in criterion.right_columns]
-            yield [*left, *right], criterion, number
+            yield _columns(bound, one, criterion), criterion, number
     for limit in plan.limits:
         if limit.never_two is not None:
-            having = [(p.entity, limit.never_two) for p in bound.prepared.values() if limit.never_two in p.types]
+            having: list[tuple[str, SourceColumn]] = [
+                (p.entity, limit.never_two) for p in bound.prepared.values() if limit.never_two in p.types
+            ]
             yield having, Criterion(field=limit.never_two, normalize=limit.normalize), None
+
+
+def _columns(bound: BoundPlan, one: BoundRule, criterion: Criterion) -> list[tuple[str, SourceColumn]]:
+    """The columns that a comparison of a rule is about, each with its entity."""
+    if one.kind == "common":
+        several = bound.prepared.values()
+        return [(p.entity, column) for p in several for column in criterion.of_entity(p.entity, p.types)]
+    sides = ((one.left.entity, criterion.left_columns), (one.right.entity, criterion.right_columns))
+    return [(entity, column) for entity, columns in sides for column in columns]
 
 
 def _conditions(rule: Rule) -> Iterable[Criterion]:
@@ -103,21 +113,20 @@ def _conditions(rule: Rule) -> Iterable[Criterion]:
     yield from rule.when
     for evidence in getattr(rule, "score", ()):
         yield Criterion(
-            left=evidence.left_columns, right=evidence.right_columns, normalize=evidence.normalize,
-            compare="jaro_winkler", precision=TOLERANT_ENOUGH,
+            field=evidence.field, fields=evidence.fields, left=evidence.left, right=evidence.right,
+            columns=evidence.columns, normalize=evidence.normalize, compare="jaro_winkler", precision=TOLERANT_ENOUGH,
         )  # fmt: skip
 
 
 def _attribute(bound: BoundPlan, plan: ConflationPlan, one: _Class) -> Attribute:
     criterion = max(one.criteria, key=_tolerance)  # the first of equals
-    columns: dict[str, tuple[tuple[str, str], ...]] = {}
+    columns: dict[str, tuple[tuple[SourceColumn, str], ...]] = {}
     for ordered in plan.order:
         prepared = bound.prepared[ordered.entity]
         own = [c for entity, c in one.columns if entity == ordered.entity]
         if own:
-            values = (prepared.value(c, criterion.normalize, criterion) for c in own)
-            columns[ordered.entity] = tuple(zip(own, values, strict=True))
-    names = dict.fromkeys(column for _, column in one.columns)
+            columns[ordered.entity] = tuple((c, prepared.value(c, criterion.normalize, criterion)) for c in own)
+    names = dict.fromkeys(str(column) for _, column in one.columns)
     return Attribute(" or ".join(names), columns, criterion, frozenset(one.rules))
 
 

@@ -124,7 +124,7 @@ def read_values(
     among     SQL condition on rid: only these records
     """
     anti = f" ANTI JOIN ({without}) AS matched USING (rid)" if without else ""
-    sides = [("left", anti)] if bound.kind == "dedupe" else [("right", ""), ("left", anti)]
+    sides = [("left", anti)] if bound.one_table else [("right", ""), ("left", anti)]
     widths = [max(len(t.left), len(t.right)) for t in bound.scored]
     parts = []
     for side, leave in sides:
@@ -146,7 +146,7 @@ def read_values(
         )
         for k, term in enumerate(bound.scored)
     ]
-    lower = None if bound.kind == "dedupe" else table.column("lower").to_numpy(zero_copy_only=False).astype(np.bool_)
+    lower = None if bound.one_table else table.column("lower").to_numpy(zero_copy_only=False).astype(np.bool_)
     return table.column("rid").to_numpy().astype(np.int64), lower, values
 
 
@@ -183,11 +183,11 @@ def veto_sql(bound: BoundRule, pairs: str) -> str:
     In dedupe an exception over different columns must hold in both directions, as in rules with conditions, where a
     pair may be linked in either.
     """
-    a, b = ("l", "r") if bound.kind == "dedupe" else ("r", "l")
+    a, b = ("l", "r") if bound.one_table else ("r", "l")
     tests = []
     for veto in bound.vetoes:
         held = " AND ".join(t.holds() for t in veto)
-        if bound.kind == "dedupe" and any(t.left != t.right for t in veto):
+        if bound.one_table and any(t.left != t.right for t in veto):
             held += " AND " + " AND ".join(t.holds("r", "l") for t in veto)
         tests.append(f"({held})")
     return (

@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 from scipy.cluster.hierarchy import cophenet
 
+from unify.conflation.all_records import raw_value
 from unify.conflation.evidence.linkage import CAP, average
 from unify.conflation.evidence.model import probability
 from unify.conflation.evidence.run import Weigher, read_values
 from unify.conflation.evidence.stored import BIT, Stored, level_sentence, stored
 from unify.conflation.evidence.values import NONE, Ints
 from unify.conflation.evidence.weights import RARE, Scorer
-from unify.conflation.rules import BoundRule, ScoredTerm
+from unify.conflation.rules import BoundRule
 from unify.core.engine import Engine
 from unify.core.explanations import EvidencePart, Waterfall
 from unify.core.steps import Query
@@ -33,11 +34,16 @@ def group_of(engine: Engine, rule: int, rids: Sequence[int]) -> set[int]:
 
 
 def waterfall(
-    engine: Engine, bound: BoundRule, pair: tuple[int, int], raw: Mapping[int, Mapping[str, Any]]
+    engine: Engine,
+    bound: BoundRule,
+    pair: tuple[int, int],
+    raw: Mapping[int, Mapping[str, Any]],
+    entity: Mapping[int, str],
 ) -> Waterfall | None:
     """The evidence for a pair (left, right: in a match the lower record is left); None when the rule learned nothing.
 
-    The prepared tables must hold both records and their groups. `raw`: the source row of each of the two.
+    The prepared tables must hold both records and their groups. `raw` and `entity`: the source row of each of the two,
+    and whose it is.
     """
     learned = stored(engine, bound.number)
     if learned is None:
@@ -58,7 +64,7 @@ def waterfall(
     weight = _inside(weigher, sides[0], *left, *right) if joined else _between(weigher, *sides)
     return Waterfall(
         prior=learned.model.prior / BIT,
-        parts=_parts(scorer, learned, bound.scored, (left, right), pair, raw),
+        parts=_parts(scorer, learned, bound, (left, right), [(raw.get(rid, {}), entity[rid]) for rid in pair]),
         total=total / BIT,
         probability=float(probability(np.array([total]))[0]),
         threshold=bound.rule.threshold,
@@ -87,24 +93,25 @@ def _between(weigher: Weigher, one: Ints, other: Ints) -> float:
 def _parts(
     scorer: Scorer,
     learned: Stored,
-    terms: Sequence[ScoredTerm],
+    bound: BoundRule,
     places: tuple[Ints, Ints],
-    pair: tuple[int, int],
-    raw: Mapping[int, Mapping[str, Any]],
+    records: Sequence[tuple[Mapping[str, Any], str]],
 ) -> list[EvidencePart]:
     said = []
     beside = {o.comparison: scorer.values[o.parent].name for o in learned.model.overlaps}
-    for k, (term, part, values) in enumerate(zip(terms, scorer.parts(*places), scorer.values, strict=True)):
+    for k, (term, part, values) in enumerate(zip(bound.scored, scorer.parts(*places), scorer.values, strict=True)):
         level, agreed = int(part.level[0]), int(part.agreed[0])
+        (left, one), (right, other) = records
+        columns = bound.columns(term.evidence, "left", one), bound.columns(term.evidence, "right", other)
         compared = [
-            [None if code == NONE else str(values.texts[code]) for code in values.codes[side[0], : len(columns)]]
-            for side, columns in zip(places, (term.left, term.right), strict=True)
+            [None if code == NONE else str(values.texts[code]) for code in values.codes[side[0], : len(own)]]
+            for side, own in zip(places, columns, strict=True)
         ]
         held = int(values.counts[agreed]) if agreed != NONE else 0
         said.append(EvidencePart(
             name=values.name,
-            left={c: raw.get(pair[0], {}).get(c) for c in term.evidence.left_columns},
-            right={c: raw.get(pair[1], {}).get(c) for c in term.evidence.right_columns},
+            left={str(column): raw_value(left, column) for column in columns[0]},
+            right={str(column): raw_value(right, column) for column in columns[1]},
             left_compared=compared[0],
             right_compared=compared[1],
             level=level_sentence(values.cuts, level),

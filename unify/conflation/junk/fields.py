@@ -12,7 +12,7 @@ from unify.conflation.column_types import combining_label
 from unify.conflation.prepare import Prepared
 from unify.conflation.rules import BoundRule, Term
 from unify.core.errors import SpecError, did_you_mean
-from unify.spec import Criterion, JunkSpec, NormalizeStep, Project
+from unify.spec import Criterion, JunkSpec, NormalizeStep, Project, SourceColumn, parts
 
 NAME_LABELS = ("personfullname", "personfirstname", "personmiddlename", "personlastname")
 BIRTH_LABEL = "personbirthdate"
@@ -26,7 +26,7 @@ class Place:
 
     table: str
     form: str
-    column: str
+    column: SourceColumn
     prepared: Prepared = field(compare=False)
 
 
@@ -73,7 +73,8 @@ class Judged:
         if rule.fuzzy or not rule.exact or not all(isinstance(t, Term) for t in rule.exact):
             return ()
         number = {(p.table, p.form): f.number for f in self.fields if not f.births for p in f.places}
-        found = [number.get((rule.left.table, term.left[0])) for term in rule.exact]
+        firsts = [rule.forms(term)[0] for term in rule.exact]
+        found = [number.get((one.table, form)) for one, form in firsts]
         return tuple(n for n in found if n is not None) if None not in found else ()
 
 
@@ -100,14 +101,15 @@ def judged(project: Project, bound: BoundPlan) -> Judged:
         fields.append(Field(0, True, True, dated, (), None))
     for group in _compared(bound):
         places = tuple(sorted(group, key=lambda p: (p.prepared.number, int(p.form[1:]))))
-        said = [labels[p.prepared.entity].get(p.column, "") for p in places]
-        tells = any(p.column in (*names[p.prepared.entity], *births[p.prepared.entity]) for p in places)
+        columns = [(p.prepared.entity, part) for p in places for part in parts(p.column)]
+        said = [labels[entity].get(part, "") for entity, part in columns]
+        tells = any(part in (*names[entity], *births[entity]) for entity, part in columns)
         if tells or any(label.startswith(("person", "location")) for label in said):
             continue
-        sure = any(p.column in spec.contacts for p in places) or any(label.startswith("identity") for label in said)
+        sure = any(part in spec.contacts for _, part in columns) or any(label.startswith("identity") for label in said)
         criterion = group[places[0]]
         fields.append(Field(len(fields), False, sure, places, criterion.normalize, criterion))
-    left = set(spec.contacts) - {p.column for f in fields for p in f.places}
+    left = set(spec.contacts) - {part for f in fields for p in f.places for part in parts(p.column)}
     if left:
         raise SpecError(
             f"{', '.join(sorted(left))}: no rule compares it exactly, or it tells people apart",
@@ -157,7 +159,7 @@ def _births(spec: JunkSpec, one: Prepared, labels: dict[str, str], bound: BoundP
 def _limited(one: Prepared, bound: BoundPlan) -> Iterator[str]:
     for columns in bound.limit_values.values():
         if one.entity in columns:
-            yield one.origins[columns[one.entity]]
+            yield from parts(one.origins[columns[one.entity]])
 
 
 def _terms(rules: Iterable[BoundRule]) -> Iterator[tuple[BoundRule, Term]]:
@@ -169,10 +171,8 @@ def _terms(rules: Iterable[BoundRule]) -> Iterator[tuple[BoundRule, Term]]:
 def _criteria(bound: BoundPlan, one: Prepared) -> Iterator[tuple[Criterion, tuple[str, ...]]]:
     """Every criterion on this entity, with its columns there."""
     for rule, term in _terms(bound.rules):
-        if rule.left is one:
-            yield term.criterion, term.criterion.left_columns
-        if rule.right is one:
-            yield term.criterion, term.criterion.right_columns
+        columns = (part for owner, form in rule.forms(term) if owner is one for part in parts(one.origins[form]))
+        yield term.criterion, tuple(dict.fromkeys(columns))
 
 
 def _compared(bound: BoundPlan) -> list[dict[Place, Criterion]]:
@@ -181,8 +181,7 @@ def _compared(bound: BoundPlan) -> list[dict[Place, Criterion]]:
     for rule, term in _terms(bound.rules):
         if not term.criterion.is_exact or term.criterion.compare in LOSSY:
             continue
-        sides = ((rule.left, term.left), (rule.right, term.right))
-        made = {_place(p, form): term.criterion for p, forms in sides for form in forms}
+        made = {_place(one, form): term.criterion for one, form in rule.forms(term)}
         met = [g for g in groups if g.keys() & made.keys()]
         for g in met[1:]:
             met[0].update(g)

@@ -142,7 +142,7 @@ def _overruling(engine: Engine, project: Project, fields: Sequence[Field], lists
     of = " ".join(f"WHEN $list_{i} THEN {VERDICT_KINDS.index(kind)}" for i, kind in enumerate(kinds.values()))
     forms = []
     for field in fields:
-        types = {p.prepared.types[p.column] for p in field.places}
+        types = {p.prepared.type_of(p.column) for p in field.places}
         for kind in sorted(types):
             form = normalized(f"TRY_CAST(entry.value AS {kind})", kind, field.normalize, lists)
             if field.criterion is not None:
