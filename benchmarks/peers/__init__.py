@@ -1,0 +1,1 @@
+"""The tools that ours is measured beside, each in an environment of its own."""
