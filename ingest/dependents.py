@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from unify.spec import Criterion, Entity, Project, Rule
+from unify.spec import Entity, Project, parts
 
 
 def dependents_of(project: Project, name: str) -> dict[str, list[str]]:
@@ -44,8 +44,8 @@ def _plan(project: Project, name: str) -> Iterator[tuple[str, str]]:
     if name in plan.dedupe:
         spec = plan.dedupe[name]
         for rule in spec.rules:
-            for criterion in _criteria(rule):
-                for column in (*criterion.left_columns, *criterion.right_columns):
+            for compared in rule.compared:
+                for column in (*compared.left_columns, *compared.right_columns):
                     yield column, f"rule {rule.name!r} of dedupe {name}"
         if spec.winner.by:
             yield spec.winner.by, f"winner of dedupe {name}"
@@ -56,18 +56,16 @@ def _plan(project: Project, name: str) -> Iterator[tuple[str, str]]:
     for pair in plan.match:
         for rule in pair.rules:
             place = f"rule {rule.name!r} of {pair.left} -> {pair.right}"
-            for criterion in _criteria(rule):
-                yield from ((c, place) for c in criterion.left_columns if pair.left == name)
-                yield from ((c, place) for c in criterion.right_columns if pair.right == name)
+            for compared in rule.compared:
+                yield from ((c, place) for c in compared.left_columns if pair.left == name)
+                yield from ((c, place) for c in compared.right_columns if pair.right == name)
+    for rule in plan.rules if _takes_part(project, name) else ():
+        for compared in rule.compared:
+            own = compared.columns.get(name, compared.left_columns)
+            yield from ((part, f"common rule {rule.name!r}") for column in own for part in parts(column))
     for limit in plan.limits:
         if limit.never_two is not None and _takes_part(project, name):
             yield limit.never_two, f"limit {limit}"
-
-
-def _criteria(rule: Rule) -> Iterator[Criterion]:
-    yield from rule.when
-    for veto in rule.unless:
-        yield from veto.all
 
 
 def _takes_part(project: Project, name: str) -> bool:

@@ -1,7 +1,7 @@
 """Clusters under limits, against a greedy that inserts every pair and checks every record."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from random import Random
@@ -40,6 +40,8 @@ RULES = {
 }
 """rule → kind, upper entity, lower entity."""
 KINDS = {rule: kind for rule, (kind, _, _) in RULES.items() if rule}
+COMMON = (2, 4, 7)
+"""Rules that are common rules in some worlds: stronger, and weaker, than others of any kind."""
 PAIR = pa.schema([("a", pa.int32()), ("b", pa.int32())])
 
 
@@ -55,8 +57,12 @@ def rows(engine: DuckDBEngine, sql: str) -> list[tuple[Any, ...]]:
 
 def star_links(world: Any, rule: int, members: tuple[int, ...]) -> set[tuple[int, int]]:
     """The links of a key group as the rules make them: to the smallest record (match: of the other side)."""
-    kind, upper, lower = RULES[rule]
-    if kind == "dedupe":
+    _, upper, lower = RULES[rule]
+    if world.kinds[rule] == "common":
+        parts = [min(part) for part in world.parts(members)]
+        inside = {(min(part), rid) for part in world.parts(members) for rid in part if rid != min(part)}
+        return inside | {(parts[0], first) for first in parts[1:]}
+    if world.kinds[rule] == "dedupe":
         return {(min(members), rid) for rid in members if rid != min(members)}
     uppers = [r for r in members if world.entity[r] == upper]
     lowers = [r for r in members if world.entity[r] == lower]
@@ -74,14 +80,14 @@ def load(engine: DuckDBEngine, world: Any, shuffle: Random | None = None, *, str
             best[a, b] = min(best.get((a, b), (rule, -score)), (rule, -score))
         links = [(a, b, rule, -weakness) for (a, b), (rule, weakness) in best.items()]
     stars = [
-        (rule, group, rid, None if RULES[rule][0] == "dedupe" else int(world.entity[rid] == RULES[rule][1]))
+        (rule, group, rid, int(world.entity[rid] == RULES[rule][1]) if world.kinds[rule] == "match" else None)
         for group, (rule, members) in enumerate(world.groups)
         for rid in members
     ]
     records = [(rid, ORDER[e], e, f"K{rid}") for rid, e in enumerate(world.entity)]
     tables: dict[str, tuple[list[str], list[Any], list[tuple[Any, ...]]]] = {
         "records": (["rid", "entity", "entity_no", "key"], [pa.int32(), pa.string(), pa.uint8(), pa.string()], records),
-        "rules": (["rule", "kind"], [pa.int16(), pa.string()], [(rule, row[0]) for rule, row in RULES.items()]),
+        "rules": (["rule", "kind"], [pa.int16(), pa.string()], sorted({0: "always", **world.kinds}.items())),
         "links": (["a", "b", "rule", "score"], [pa.int32(), pa.int32(), pa.int16(), pa.float32()], links),
         "stars": (["rule", "key_group", "rid", "side"], [pa.int16(), pa.int64(), pa.int32(), pa.uint8()], stars),
         "never": (["a", "b"], [pa.int32(), pa.int32()], sorted(world.never)),
@@ -120,19 +126,21 @@ def worlds(draw: st.DrawFn) -> Any:
     entity = tuple(e for e, size in enumerate(sizes) for _ in range(size))
     records = {e: [rid for rid, place in enumerate(entity) if place == e] for e in range(3)}
     everybody = range(len(entity))
+    kinds = KINDS | dict.fromkeys(draw(st.sets(st.sampled_from(COMMON))), "common")
     links: set[tuple[int, int, int, float]] = set()
     groups: list[tuple[int, tuple[int, ...]]] = []
     for rule, (_, upper, lower) in RULES.items():
         if rule == 0:
             continue
+        uppers, lowers = (everybody, everybody) if kinds[rule] == "common" else (records[upper], records[lower])
         if draw(st.booleans()):  # a star rule
             for _ in range(draw(st.integers(0, 2))):
-                some = st.sets(st.sampled_from(records[upper]), min_size=1)
-                members = draw(some) | draw(st.sets(st.sampled_from(records[lower]), min_size=1))
+                some = st.sets(st.sampled_from(uppers), min_size=1)
+                members = draw(some) | draw(st.sets(st.sampled_from(lowers), min_size=1))
                 if len(members) > 1:
                     groups.append((rule, tuple(sorted(members))))
         else:
-            ends = st.tuples(st.sampled_from(records[upper]), st.sampled_from(records[lower]))
+            ends = st.tuples(st.sampled_from(uppers), st.sampled_from(lowers))
             for a, b in draw(st.sets(ends, max_size=4)):
                 if a != b:
                     links.add((min(a, b), max(a, b), rule, draw(st.sampled_from([0.75, 0.875, 1.0]))))
@@ -145,7 +153,7 @@ def worlds(draw: st.DrawFn) -> Any:
         entity=entity,
         links=tuple({(a, b, r): (a, b, r, s) for a, b, r, s in sorted(links)}.values()),
         groups=tuple(groups),
-        kinds=KINDS,
+        kinds=kinds,
         never=never,
         at_most_one=frozenset(draw(st.sets(st.integers(0, 2), max_size=2))),
         values=tuple(draw(st.lists(value, max_size=2))),
@@ -210,7 +218,7 @@ def test_row_order_decides_nothing(engine: DuckDBEngine, world: Any, shuffle: Ra
 @slow_is_fine
 @given(worlds())
 def test_without_limits_nothing_is_cut(engine: DuckDBEngine, world: Any) -> None:
-    free = oracle.World(entity=world.entity, links=world.links, groups=world.groups, kinds=KINDS)
+    free = oracle.World(entity=world.entity, links=world.links, groups=world.groups, kinds=world.kinds)
     _, clusters, cuts, report = run(engine, free)
     graph = nx.Graph((a, b) for a, b, _ in free.pairs())
     graph.add_nodes_from(range(len(world.entity)))
@@ -275,6 +283,37 @@ def test_when_the_hub_is_cut_the_others_of_its_key_group_stay_together(engine: D
         (0, 1, "never two Attribute0", "1980 and 1999"),
         (0, 2, "never two Attribute0", "1980 and 1999"),
     ]
+
+
+def common_world(entity: tuple[int, ...], links: Sequence[tuple[int, int, int, float]] = (), **limits: Any) -> Any:
+    """A world in which rule 4 is a common rule."""
+    return oracle.World(entity=entity, links=tuple(links), kinds=KINDS | {4: "common"}, **limits)
+
+
+def test_a_key_group_over_entities_is_a_dedupe_group_inside_each(engine: DuckDBEngine) -> None:
+    world = common_world((0, 0, 1, 1, 2), groups=((4, (0, 1, 2, 3, 4)),))
+    group, clusters, cuts, report = run(engine, world)
+    assert group == {0: 0, 1: 0, 2: 2, 3: 2, 4: 4}
+    assert set(clusters.values()) == {0}
+    assert not cuts
+    assert report.dedupe_groups == 2
+
+
+def test_a_key_group_over_entities_comes_apart_where_a_limit_says(engine: DuckDBEngine) -> None:
+    """Contacts 0 and 1 were born in different years; of the members 2 and 3 the second goes with contact 1."""
+    values = ({0: "1980", 1: "1999", 2: "1980", 3: "1999"},)
+    world = common_world((0, 0, 1, 1), groups=((4, (0, 1, 2, 3)),), values=values)
+    group, clusters, cuts, _ = run(engine, world)
+    assert group == {0: 0, 1: 1, 2: 2, 3: 3}
+    assert clusters == {0: 0, 1: 1, 2: 0, 3: 1}
+    assert [c[:2] for c in cuts] == [(0, 1), (2, 3)], "the link between entities holds: 0 with 2"
+
+
+def test_a_common_link_inside_an_entity_counts_as_one_record_of_it(engine: DuckDBEngine) -> None:
+    links = [(1, 2, 4, 1.0), (0, 1, 4, 1.0), (0, 3, 4, 0.75)]
+    _, clusters, cuts, _ = run(engine, common_world((0, 1, 1, 1), links, at_most_one=frozenset({1})))
+    assert clusters == {0: 0, 1: 0, 2: 0, 3: 3}
+    assert [c[:2] for c in cuts] == [(0, 3)]
 
 
 def test_never_holds_through_other_records_and_names_them(engine: DuckDBEngine) -> None:

@@ -19,7 +19,7 @@ class World:
     groups: tuple[tuple[int, tuple[int, ...]], ...] = ()
     """rule, members of a key group of a star rule."""
     kinds: dict[int, str] = field(default_factory=dict)
-    """rule → dedupe or match; 0 is always."""
+    """rule → dedupe, common or match; 0 is always."""
     never: frozenset[tuple[int, int]] = frozenset()
     at_most_one: frozenset[int] = frozenset()
     """Entities, by place."""
@@ -28,19 +28,28 @@ class World:
     max_records: int | None = None
     anchored: bool = False
 
-    def pairs(self) -> list[tuple[int, int, int]]:
-        """All linked pairs as (a, b, rule), strongest first, key groups expanded to all their pairs."""
+    def pairs(self, *, by_entity: bool = False) -> list[tuple[int, int, int]]:
+        """All linked pairs as (a, b, rule), strongest first, key groups expanded to all their pairs.
+
+        Equally strong groups come in the order of their members; `by_entity`: of those in one entity.
+        """
         ordered = [(rule, -score, (a, b), a, b) for a, b, rule, score in self.links]
         for rule, group in self.groups:
-            members = tuple(sorted(group))
-            for a, b in combinations(members, 2):
-                if self.kinds[rule] == "dedupe" or self.entity[a] != self.entity[b]:
-                    ordered.append((rule, -1.0, members, a, b))
+            whole = tuple(sorted(group))
+            for members in self.parts(whole) if by_entity else [whole]:
+                for a, b in combinations(members, 2):
+                    if self.kinds[rule] != "match" or self.entity[a] != self.entity[b]:
+                        ordered.append((rule, -1.0, members, a, b))
         return [(a, b, rule) for rule, _, _, a, b in sorted(ordered)]
+
+    def parts(self, group: tuple[int, ...]) -> list[tuple[int, ...]]:
+        """The records of a key group, entity by entity."""
+        present = sorted({self.entity[rid] for rid in group})
+        return [tuple(rid for rid in group if self.entity[rid] == e) for e in present]
 
     def inside(self, a: int, b: int, rule: int) -> bool:
         """Whether this link makes a dedupe group."""
-        return self.entity[a] == self.entity[b] and self.kinds.get(rule, "always") in ("always", "dedupe")
+        return self.entity[a] == self.entity[b] and self.kinds.get(rule, "always") != "match"
 
     def allowed(self, cluster: frozenset[int], group: dict[int, int]) -> bool:
         """Whether one customer may hold these records; `group` is the dedupe group of every record."""
@@ -91,16 +100,16 @@ def solve(world: World) -> tuple[dict[int, int], dict[int, int], list[tuple[int,
     count = len(world.entity)
     pairs = world.pairs()
     inside = [p for p in pairs if world.inside(*p)]
-    outside = [p for p in pairs if not world.inside(*p)]
+    outside = [p for p in pairs if not world.inside(*p) or world.kinds.get(p[2]) == "common"]
     tentative = closure(count, [(a, b) for a, b, _ in inside])
-    first = [p for p in pairs if p[2] == 0 or world.inside(*p)]
+    first = [p for p in world.pairs(by_entity=True) if p[2] == 0 or world.inside(*p)]
     together, refused = greedy(world, [frozenset({rid}) for rid in range(count)], first, tentative)
     group = closure(count, [(a, b) for a, b, _ in inside if together[a] == together[b]])
     parts: dict[int, set[int]] = {}
     for rid, label in group.items():
         parts.setdefault(label, set()).add(rid)
     clusters, more = greedy(world, [frozenset(p) for p in parts.values()], outside, group)
-    return group, clusters, [p for p in refused if world.inside(*p)] + more
+    return group, clusters, [p for p in refused if world.inside(*p)] + [p for p in more if not world.inside(*p)]
 
 
 # ── CustomerIds ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -79,6 +79,7 @@ def _rules(report: "RunReport") -> Table:
     )  # fmt: skip
     for rule in report.rules:
         pair = f"{rule.kind} {rule.left}" if rule.left == rule.right else f"{rule.left} → {rule.right}"
+        pair = rule.left if rule.kind == "common" else pair
         counts = (f"{rule.candidates:,}", f"{rule.links:,}", f"{rule.yields:,}", f"{rule.seconds:.2f}")
         table.add_row(str(rule.rule), printable(rule.name), printable(pair), rule.shape, *counts)
     return table

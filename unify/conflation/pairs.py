@@ -68,6 +68,7 @@ class RuleRunner:
             links=links,
             ignored=self.left_out,
             seconds=round(perf_counter() - started, 3),
+            entities=bound.entities,
         )
 
     def _build(self, makes: str, sql: str, why: str, **params: object) -> int:
@@ -79,7 +80,7 @@ class RuleRunner:
     def _side(self, which: str, without: str = "") -> str:
         """A side as something to select from: a subquery, or a table when making it twice would cost more."""
         sql = self.bound.side(which, without)
-        if not without and " UNION " not in sql:
+        if not without and not self.bound.exploded:
             return f"({sql})"
         self._build(f"{which}_{self.n}", sql, f"key the {which} side")
         return f"{which}_{self.n}"

@@ -134,6 +134,13 @@ class BoundRule:
         return self.left is self.right
 
     @property
+    def entities(self) -> list[str]:
+        """The entities whose records it compares."""
+        if isinstance(self.left, AllRecords):
+            return [one.entity for one in self.left.members]
+        return list(dict.fromkeys((self.left.entity, self.right.entity)))
+
+    @property
     def is_star(self) -> bool:
         """Only exact conditions, no veto, alike on both sides: a key group of k records needs k-1 links."""
         return (
@@ -213,10 +220,14 @@ class BoundRule:
         return tuple(f"k{i}" for i in range(len(self.keyed())))
 
     @property
+    def exploded(self) -> bool:
+        """Whether a record may stand on a side several times, once for each of several columns."""
+        return any(len(t.left) > 1 or len(t.right) > 1 for t in self.keyed())
+
+    @property
     def pairs_repeat(self) -> bool:
         """Whether one pair of records may be found more than once: several columns, or sides that differ in dedupe."""
-        exploded = any(len(t.left) > 1 or len(t.right) > 1 for t in self.keyed())
-        return exploded or (self.one_table and self.crosswise)
+        return self.exploded or (self.one_table and self.crosswise)
 
     @property
     def crosswise(self) -> bool:

@@ -11,7 +11,8 @@ RunReport
 ├── clusters    sizes, largest, cuts
 ├── changes     customers created, merged, split, retired since the previous generation
 ├── activities  per activity: the way to customers, rows that found theirs, orphans
-└── measures    per column of a measure: rows, nulls, smallest, largest, mean
+├── measures    per column of a measure: rows, nulls, smallest, largest, mean
+└── incremental what was carried over from the generation before, updated, or made anew, and why
 """
 
 from collections.abc import Iterator
@@ -87,6 +88,9 @@ class OverridesReport(Report):
 class RuleReport(Report):
     """What one rule did.
 
+    kind         dedupe, common, match, or cluster (of customers)
+    left, right  the entities it compares; `every entity` on both sides of a common rule
+    entities     all of them; empty in reports that were written before it was there
     shape        star, join or similarity (docs/how-rules-run.md), or scored (docs/scored-rules.md)
     candidates   pairs of records compared or, for a star rule, implied by its key groups
     links        pairs found
@@ -106,6 +110,7 @@ class RuleReport(Report):
     ignored: int
     seconds: float
     yields: int = 0
+    entities: list[str] = []
 
 
 class IgnoredValue(Report):
@@ -254,6 +259,53 @@ class MeasureReport(Report):
     mean: float | None = None
 
 
+class SourceChange(Report):
+    """What a run found of one entity against the generation before.
+
+    state      carried: it is what it was then, nothing was read; read: it was, and compared by key
+    inserted   rows; null, as the other numbers: nobody compared them, because everything is made anew or because the
+               entity takes no part in conflation
+    """
+
+    entity: str
+    state: str
+    inserted: int | None = 0
+    updated: int | None = 0
+    deleted: int | None = 0
+    unchanged: int | None = 0
+
+
+class StageChange(Report):
+    """What became of one stage: carried over, updated for what changed, or made anew; and why."""
+
+    stage: str
+    state: str
+    why: str = ""
+
+
+class IncrementalReport(Report):
+    """What a run took over from the generation `previous`, and what it made anew; null: there was none.
+
+    reconsidered   records whose customer was worked out again; null: of all of them
+    """
+
+    previous: int | None = None
+    entities: list[SourceChange] = []
+    stages: list[StageChange] = []
+    reconsidered: int | None = None
+
+    @property
+    def sentence(self) -> str:
+        """What was taken over, in short; empty when nothing was."""
+        carried = [e.entity for e in self.entities if e.state == "carried"]
+        stages = [s for s in self.stages if s.state != "anew"]
+        if not carried and not stages:
+            return ""
+        said = [f"{len(carried)} of {len(self.entities)} sources", *(f"{s.stage} ({s.state})" for s in stages)]
+        count = "" if self.reconsidered is None else f"; {self.reconsidered:,} records reconsidered"
+        return f"taken over from generation {self.previous}: {', '.join(said)}{count}"
+
+
 class RunReport(Report):
     """Everything a run says about itself. A refresh of segments has `segments`, and the generation it looked at."""
 
@@ -275,6 +327,7 @@ class RunReport(Report):
     activities: list[ActivityReport] = []
     measures: list[MeasureReport] = []
     segments: list[SegmentReport] = []
+    incremental: IncrementalReport | None = None
     warnings: list[str] = []
 
     def __str__(self) -> str:
@@ -292,6 +345,8 @@ class RunReport(Report):
                 f"customers: {c.created:,} created, {c.merged:,} merged, {c.split:,} split, {c.retired:,} retired, "
                 f"{c.unchanged:,} unchanged"
             )
+        if self.incremental is not None and (said := self.incremental.sentence):
+            yield said
         for one in self.segments:
             members = "no" if one.members is None else f"{one.members:,}"
             moved = "" if one.entered is None else f" (+{one.entered:,} −{one.left:,})"

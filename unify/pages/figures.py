@@ -150,6 +150,8 @@ def pair(rule: RuleReport) -> str:
     """Between whom a rule looks."""
     if rule.kind == "cluster":
         return "Customers (clusters of customers)"
+    if rule.kind == "common":
+        return "Every entity (common rules)"
     return f"within {rule.left}" if rule.left == rule.right else f"{rule.left} → {rule.right}"
 
 

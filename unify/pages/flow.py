@@ -63,7 +63,7 @@ class Flow:
 def flow_of(report: RunReport) -> Flow:
     """The flow of a run. Entities that rules name are records; so are the others when only then the rows add up."""
     clusters = report.clusters
-    named = {e for rule in report.rules if rule.kind != "cluster" for e in (rule.left, rule.right)}
+    named = {e for rule in report.rules if rule.kind != "cluster" for e in (*rule.entities, rule.left, rule.right)}
     if clusters is not None and sum(e.rows_kept for e in report.entities if e.entity in named) != clusters.records:
         everything = sum(e.rows_kept for e in report.entities) == clusters.records
         named = {e.entity for e in report.entities} if everything else set()

@@ -181,7 +181,10 @@ class ClusterSpec(Noun):
     def _no_scores(self) -> Self:
         for rule in self.rules:
             if rule.score:
-                raise ValueError(f"rule {rule.name!r}: `score` belongs to rules of records; write `when`")
+                raise ValueError(
+                    f"rule {rule.name!r}: `score` belongs to rules under dedupe and match, and to common rules; "
+                    "here write `when`"
+                )
         return self
 
 

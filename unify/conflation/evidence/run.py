@@ -65,6 +65,7 @@ class EvidenceRunner:
             links=links,
             ignored=len(found.left_out),
             seconds=round(perf_counter() - started, 3),
+            entities=bound.entities,
         )
 
     def _candidates(self) -> Candidates:
