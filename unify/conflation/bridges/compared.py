@@ -49,7 +49,11 @@ class Attribute:
         return f"CASE WHEN {some} THEN true WHEN {none} THEN false END"
 
     def _passes(self, a: str, b: str) -> str:
-        return f"{a} = {b}" if self.criterion.is_exact else compare.passes(self.criterion, a, b)
+        if self.criterion.is_exact:
+            return f"{a} = {b}"
+        if self.criterion.precision is not None:  # a scored rule compares dates as texts
+            a, b = f"CAST({a} AS VARCHAR)", f"CAST({b} AS VARCHAR)"
+        return compare.passes(self.criterion, a, b)
 
 
 @dataclass
