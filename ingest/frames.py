@@ -73,6 +73,25 @@ def _reader(data: object) -> pa.RecordBatchReader:
         raise SourceError(f"the frame is no Arrow table: {error}", where=NAME, hint=hint) from None
 
 
+def frame_table(data: object) -> pa.Table | None:
+    """A frame as a table where reading it costs nothing and can be done again; None for readers, queries and others.
+
+    Nothing is checked: what is no table is for `frame_source` to refuse.
+    """
+    try:
+        if isinstance(data, (list, tuple)):
+            return _table_of(data)
+        if isinstance(data, pa.Table):
+            return data
+        if isinstance(data, pa.RecordBatch):
+            return pa.Table.from_batches([data])
+        if type(data).__name__ == "DataFrame" and hasattr(data, "__arrow_c_stream__"):
+            return pa.RecordBatchReader.from_stream(data).read_all()
+    except (SourceError, pa.ArrowException, TypeError):
+        return None
+    return None
+
+
 def _table_of(rows: Sequence[object]) -> pa.Table:
     """A list of dicts; keys that are missing in a row are null, columns stand in order of first appearance."""
     if not rows or not all(isinstance(row, dict) for row in rows):

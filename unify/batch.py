@@ -10,7 +10,9 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from shutil import copyfile
 from time import perf_counter
 from typing import Any
 
@@ -30,8 +32,7 @@ from segments.model import MEASURES, model_of, own_table
 from segments.relation_checks import check_relations, relation_warnings
 from segments.relationships import CUSTOMER
 from unify.conflation.binding import plan_of
-from unify.conflation.normalize_lists import lists_of
-from unify.conflation.run import Conflated, ThisRun, conflate
+from unify.conflation.run import Conflated, ThisRun
 from unify.core.engine import Engine, scalar
 from unify.core.errors import SpecError, UnifyError, did_you_mean
 from unify.core.memory import peak_mib
@@ -40,6 +41,9 @@ from unify.core.progress import Progress, silent
 from unify.core.reports import ArrowReport, EntityReport, RunReport, StageReport
 from unify.core.steps import Query, Step
 from unify.engines.duckdb import DuckDBEngine
+from unify.incremental import state
+from unify.incremental.customers import make_customers
+from unify.incremental.planning import ANEW, Course, set_course
 from unify.spec import Project
 from unify.store import Build, Generation, Lease, NewMembers, Store
 from unify.verbs.decisions import add_decisions, refuse_contradictions
@@ -62,6 +66,7 @@ class Job:
     """What to do: `ingest` and `conflate` stages on or off; `frames` are sources handed over from Python.
 
     Both off is a refresh: measures and segments anew, over the customers that are there.
+    `full`: nothing is taken over from the generation before but what happened to ids.
     `lists` off: the lists of the generation before stand, because nobody gave a project whose lists could be read.
     """
 
@@ -70,6 +75,7 @@ class Job:
     ingest: bool = True
     conflate: bool = True
     lists: bool = True
+    full: bool = False
     frames: Mapping[str, Any] = field(default_factory=dict)
     memory_limit: str | None = None
     threads: int | None = None
@@ -126,6 +132,7 @@ class _Run:
         self.stages: list[StageReport] = []
         self.warnings: list[str] = []
         self.entities: list[EntityReport] = []
+        self.course = Course()
         self.conflated = Conflated()
         self.happened = ActivitiesMade()
         self.measured = MeasuresMade()
@@ -134,6 +141,9 @@ class _Run:
     def go(self) -> RunReport:
         before = self.store.published()
         with self.store.begin(self.lease, project=self.job.fingerprint) as build:
+            self._set_course(before)
+            if before is not None and self.course.takes_over:
+                copyfile(before.path, build.path)
             with DuckDBEngine(build.path, memory_limit=self.job.memory_limit, threads=self.job.threads) as engine:
                 if before is not None:
                     engine.attach(before.path, PREVIOUS)
@@ -159,12 +169,25 @@ class _Run:
             update={"stages": [*report.stages, publish], "seconds": round(perf_counter() - self.clock, 3)}
         )
 
+    def _set_course(self, before: Generation | None) -> None:
+        """What changed since the generation before, as far as it can be told before anything is read."""
+        job = self.job
+        if job.purpose == REFRESH:
+            self.course.takes_over = before is not None
+            return
+        at = (before.number, before.path) if before is not None else None
+        frames, now = job.frames, self.started
+        self.course = set_course(job.project, frames, job.base, now, at, reads=job.ingest, full=job.full)
+        self.course.takes_over &= job.conflate and job.project.conflation is not None
+
     def _fill(self, engine: DuckDBEngine, build: Build, before: Generation | None) -> None:
         """Make every table of the generation."""
         if self.job.purpose == REFRESH:
             self._refresh(engine, before)
         else:
             self._make(engine, build, before)
+        if self.job.purpose != REFRESH:
+            state.write_stages(engine, self.course.made)
         engine.build(
             Step("project", Query("SELECT $json AS project", {"json": self.job.project.model_dump_json(by_alias=True)}),
                  "the plan that made this generation", keep=True)
@@ -175,11 +198,8 @@ class _Run:
         if before is None or CUSTOMER not in before.rows:
             raise SpecError("there are no customers to measure yet", hint="`unify run` first")
         _check_questions_only(engine, self.job.project)
-        anew = {MEASURES.casefold(), "project", *([LISTED] if self.job.lists else [])}
-        tables = [t for t in engine.tables(PREVIOUS) if t.casefold() not in anew and not t.startswith(own_table(""))]
-        _carry(engine, tables)
-        engine.copy_views(PREVIOUS)
-        if LISTED not in tables:
+        _drop_measures(engine)
+        if self.job.lists or LISTED not in engine.tables():
             load_customer_lists(engine, self.job.project, self.job.base)
         self._measure(engine)
 
@@ -196,7 +216,8 @@ class _Run:
             load_lists(engine, self.job.project, self.job.base)
             load_customer_lists(engine, self.job.project, self.job.base)
         else:
-            _carry(engine, [table for table in LISTS if table in engine.tables(PREVIOUS)])
+            if not self.course.takes_over:
+                _carry(engine, [table for table in LISTS if table in engine.tables(PREVIOUS)])
             if LISTED not in engine.tables():  # a generation of before there were segments
                 load_customer_lists(engine, self.job.project, self.job.base)
         if self.job.conflate:
@@ -205,14 +226,11 @@ class _Run:
         self.stages.append(StageReport(stage="ingest", seconds=round(perf_counter() - clock, 3)))
         if self.job.conflate and self.job.project.conflation is not None:
             with_ids = before is not None and "members" in engine.tables(PREVIOUS)
-            self.conflated = conflate(
-                engine,
-                self.job.project,
-                lists_of(engine, self.job.project),
-                this=ThisRun(build.number, self.started, PREVIOUS if with_ids else None, self.store.mark(ORDINALS) - 1),
-                progress=self.progress,
-            )
+            this = ThisRun(build.number, self.started, PREVIOUS if with_ids else None, self.store.mark(ORDINALS) - 1)
+            self.conflated = make_customers(engine, self.job.project, this, self.course, self.progress)
+            _drop_measures(engine)
             self.happened = make_activities(engine, self.job.project, self.progress)
+            self.course.stage("activities", ANEW, "they hang on customers")
             self._measure(engine)
         elif before is not None:
             _carry(engine, [t for t in engine.tables(PREVIOUS) if t not in engine.tables()])
@@ -235,6 +253,7 @@ class _Run:
             self.stages.append(StageReport(stage="segments", seconds=round(perf_counter() - clock, 3)))
 
     def _measure(self, engine: DuckDBEngine) -> None:
+        self.course.stage("measures", ANEW, "they look from the moment of the run")
         model = model_of(engine, self.job.project)
         self.measured = make_measures(engine, self.job.project, model, clock=self.started, progress=self.progress)
 
@@ -243,7 +262,7 @@ class _Run:
         loaded: list[LoadReport] = []
         for name, entity in self.job.project.entities.items():
             self.progress("ingest", name)
-            report = load(engine, name, entity, self.job.frames.get(name), base=self.job.base)
+            report = self._loaded(engine, name)
             loaded.append(report)
             warnings = [*report.warnings, *check_labels(name, entity, [c.name for c in report.columns])]
             if name in known:
@@ -252,12 +271,25 @@ class _Run:
             self.entities.append(_entity_report(report, warnings))
         write_entities(engine, self.job.project.entities, loaded)
 
+    def _loaded(self, engine: DuckDBEngine, name: str) -> LoadReport:
+        """One entity's tables: those of the generation before where it would be loaded just so."""
+        job, entity = self.job, self.job.project.entity(name)
+        return self.course.loaded(
+            name,
+            partial(load, engine, name, entity, job.frames.get(name), base=job.base, now=self.started),
+            partial(_carry, engine, [table_of(name), corrupt_table_of(name)]),
+        )
+
     def _carry_sources(self, engine: DuckDBEngine, before: Generation | None) -> None:
         """Source tables of the published generation, when only conflation runs."""
         missing = [name for name in self.job.project.entities if before is None or table_of(name) not in before.rows]
         if missing:
             raise SpecError(f"{', '.join(missing)} has not been ingested", hint="`unify ingest` or `unify run` first")
         _check_keys(engine, self.job.project)
+        for name in self.job.project.entities:
+            self.course.keep_source(name)
+        if self.course.takes_over:
+            return
         tables = [t for name in self.job.project.entities for t in (table_of(name), corrupt_table_of(name))]
         _carry(engine, [*tables, "entities"])
 
@@ -285,6 +317,7 @@ class _Run:
             activities=self.happened.reports,
             measures=self.measured.reports,
             segments=self.segments.reports,
+            incremental=None if self.job.purpose == REFRESH else self.course.report,
             warnings=[
                 *(f"{e.entity}: {w}" for e in self.entities for w in e.warnings),
                 *self.warnings,
@@ -324,6 +357,13 @@ def _check_questions_only(engine: Engine, project: Project) -> None:
             where=changed[0],
             hint="a refresh works out measures and segments only: `unify run` does everything",
         )
+
+
+def _drop_measures(engine: DuckDBEngine) -> None:
+    """Measures of the generation whose file was taken over: each run makes its own, of the moment it runs."""
+    for table in engine.tables():
+        if table.casefold() == MEASURES.casefold() or table.startswith(own_table("")):
+            engine.change(Query(f"DROP TABLE {quote(table)}"))
 
 
 def _carry(engine: Engine, tables: Iterable[str]) -> None:

@@ -25,10 +25,13 @@ class Building(Opened):
     """Each of them builds a generation beside the published one and publishes it, or leaves all as it was."""
 
     def run(self, project: ProjectLike, **options: Any) -> "RunReport":
-        """Ingest, conflate and publish. Options: frames, base, wait, progress, memory_limit, threads.
+        """Ingest, conflate and publish. Options: frames, base, full, wait, progress, memory_limit, threads.
+
+        What is as it was in the published generation is carried over: docs/incremental-runs.md.
 
         frames        {"crm.Contacts": a pandas, polars or Arrow table, ...} instead of files
         base          folder that paths in the project are relative to; default: the project file's, else the current
+        full          read, compare and write everything anew
         wait          seconds to wait for another writer; default: LeaseHeldError at once
         Raises SpecError, SourceError, OverloadError, LeaseHeldError, StoreError; then nothing was published.
         """
@@ -62,6 +65,7 @@ class Building(Opened):
         lists: bool = True,
         frames: Mapping[str, Any] | None = None,
         base: str | Path | None = None,
+        full: bool = False,
         wait: float | None = None,
         progress: Progress = silent,
         memory_limit: str | None = None,
@@ -81,6 +85,7 @@ class Building(Opened):
             ingest=ingest,
             conflate=conflate,
             lists=lists,
+            full=full,
             frames=frames or {},
             memory_limit=memory_limit,
             threads=threads,

@@ -73,14 +73,18 @@ def run(
     wait: Wait = None,
     memory_limit: MemoryLimit = None,
     threads: Threads = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Read, compare and write everything anew, changed or not.")
+    ] = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Ingest, conflate and publish: the whole job, and its report.
 
+    What is as it was in the published generation is carried over, to the same result as with --full.
     Makes the instance when there is none. Readers go on with the published generation until the new one is whole.
     """
-    _build("run", project, instance, wait, memory_limit, threads, quiet=quiet, as_json=as_json)
+    _build("run", project, instance, wait, memory_limit, threads, quiet=quiet, as_json=as_json, full=full)
 
 
 def ingest(
@@ -144,6 +148,7 @@ def _build(
     *,
     quiet: bool,
     as_json: bool,
+    full: bool = False,
 ) -> None:
     import unify
 
@@ -155,9 +160,10 @@ def _build(
         new = verb not in ("conflate", "refresh")
         acme = unify.open(target_of(read_project(project), project, instance), create=new)
     with acme, progress_of(quiet=quiet or as_json) as progress:
+        options = {"full": True} if full else {}
         report = getattr(acme, verb)(
-            project, wait=wait, progress=progress, memory_limit=memory_limit, threads=threads
-        )  # fmt: skip
+            project, wait=wait, progress=progress, memory_limit=memory_limit, threads=threads, **options
+        )
     show(report.as_dict(), lambda: draw_report.run_report(report), as_json=as_json, width=PAGE)
     if not as_json:
         show(None, lambda: draw.next_steps(acme.path, report), as_json=False)

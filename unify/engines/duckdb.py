@@ -113,7 +113,7 @@ class DuckDBEngine:
         """Kept tables and views, sorted by name, with row counts; None for a view."""
         rows = self.connection.execute(
             "SELECT table_name, estimated_size FROM duckdb_tables() WHERE database_name = current_database() "
-            "AND NOT internal UNION ALL SELECT view_name, NULL FROM duckdb_views() "
+            "AND schema_name = 'main' AND NOT internal UNION ALL SELECT view_name, NULL FROM duckdb_views() "
             "WHERE database_name = current_database() AND NOT internal ORDER BY 1"
         ).fetchall()
         return dict(rows)
@@ -129,6 +129,11 @@ class DuckDBEngine:
         return int(made[0]) if made and not step.view else 0
 
     @_interruptible()
+    def change(self, query: Query) -> None:
+        """Change tables in place: one INSERT, UPDATE, DELETE, CREATE or DROP."""
+        self.connection.execute(query.sql, query.params or None)
+
+    @_interruptible()
     def fetch(self, query: Query) -> pa.Table:
         """The answer of one SELECT."""
         return self.connection.sql(query.sql, params=query.params or None).to_arrow_table()
@@ -138,7 +143,8 @@ class DuckDBEngine:
         """Column name to SQL type; KeyError if there is no such table."""
         rows = self.connection.execute(
             "SELECT column_name, data_type FROM duckdb_columns() "
-            "WHERE table_name = $table AND database_name IN (current_database(), 'temp') ORDER BY column_index",
+            "WHERE table_name = $table AND database_name IN (current_database(), 'temp') AND schema_name = 'main' "
+            "ORDER BY column_index",
             {"table": table},
         ).fetchall()
         if not rows:
@@ -176,12 +182,12 @@ class DuckDBEngine:
         self.connection.execute(f"DETACH {quote(name)}")
 
     @_interruptible()
-    def tables(self, database: str | None = None) -> list[str]:
+    def tables(self, database: str | None = None, schema: str = "main") -> list[str]:
         """Names of the kept tables, sorted; of an attached database when it is named."""
         rows = self.connection.execute(
             "SELECT table_name FROM duckdb_tables() WHERE database_name = coalesce($name, current_database()) "
-            "AND NOT internal ORDER BY table_name",
-            {"name": database},
+            "AND schema_name = $schema AND NOT internal ORDER BY table_name",
+            {"name": database, "schema": schema},
         ).fetchall()
         return [name for (name,) in rows]
 

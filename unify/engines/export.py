@@ -114,8 +114,8 @@ def _select(connection: duckdb.DuckDBPyConnection, what: "str | Query") -> tuple
         sql = what.sql.strip().rstrip(";")
         return (sql if _is_ordered(connection, sql) else f"SELECT * FROM (\n{sql}\n) ORDER BY ALL"), what.params
     found = connection.execute(
-        "SELECT name, is_table FROM (SELECT table_name AS name, true AS is_table FROM duckdb_tables() UNION ALL "
-        "SELECT view_name, false FROM duckdb_views() WHERE NOT internal)"
+        "SELECT name, is_table FROM (SELECT table_name AS name, true AS is_table FROM duckdb_tables() "
+        "WHERE schema_name = 'main' UNION ALL SELECT view_name, false FROM duckdb_views() WHERE NOT internal)"
     ).fetchall()
     names = {name.casefold(): (name, is_table) for name, is_table in found}
     if what.casefold() not in names:
