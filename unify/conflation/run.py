@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from time import perf_counter
 
-from unify.conflation.binding import bind, plan_of
+from unify.conflation.binding import BoundPlan, bind, plan_of
 from unify.conflation.bridges.compared import compared
 from unify.conflation.bridges.stage import WEAK_BRIDGE, Bridged, weigh_links
 from unify.conflation.checks import check_plan
@@ -20,7 +20,7 @@ from unify.conflation.columns import unified_columns
 from unify.conflation.customer_clusters import Unified, make_customer_clusters
 from unify.conflation.identity import IdentityReport, assign
 from unify.conflation.junk.effects import drop_junk, forms_of
-from unify.conflation.junk.fields import judged
+from unify.conflation.junk.fields import Judged, judged
 from unify.conflation.junk.verdicts import judge_values, junk_warnings
 from unify.conflation.links import make_links
 from unify.conflation.merge import customer_steps, value_steps
@@ -44,7 +44,7 @@ from unify.core.reports import (
     StageReport,
 )
 from unify.core.steps import Query, Step
-from unify.spec import Project
+from unify.spec import ConflationPlan, Project
 
 LARGEST = 10
 """Customers with the most records that the report names."""
@@ -109,8 +109,63 @@ class Conflated:
         self.stages.append(StageReport(stage=name, seconds=round(perf_counter() - started, 3)))
 
 
+class Stages:
+    """The stages that may be done in another way than for all records at once, as a whole run does them.
+
+    Another way leaves the same tables behind.
+    """
+
+    def prepare(self, engine: Engine, project: Project, plan: ConflationPlan, bound: BoundPlan) -> int:
+        """Make `records` and the prepared values; returns the number of records."""
+        return prepare(engine, project, plan, bound.prepared)
+
+    def link(
+        self, engine: Engine, plan: ConflationPlan, bound: BoundPlan, progress: Progress, lies: Judged
+    ) -> list[RuleReport]:
+        """Make `links` and what belongs to them (links.py)."""
+        return make_links(engine, plan, bound, progress, lies)
+
+    def clustered(self, engine: Engine, bound: BoundPlan) -> None:
+        """Clusters are made, and prepared values and stars are there for the last time."""
+
+    def identity(self, engine: Engine, project: Project, this: ThisRun, progress: Progress) -> IdentityReport:
+        """Make `members`, `customer_ids`, `customer_changes` and scratch `previous_ids` from clusters."""
+        plan = plan_of(project)
+        _build(engine, winner_steps(engine, project, plan))
+        return assign(engine, this.number, this.previous, matched_only(plan), progress, above=this.highest_ordinal)
+
+    def merge(
+        self, engine: Engine, project: Project, lists: Lists, first_rule: int, progress: Progress, unified: Unified
+    ) -> list[RuleReport]:
+        """Make `Customer` and its lineage; returns the reports of the rules of clusters."""
+        _build(engine, value_steps(unified.columns))
+        columns, rules = make_customer_clusters(
+            engine, project, plan_of(project), lists, first_rule, progress, unified
+        )  # fmt: skip
+        _build(engine, customer_steps(unified.columns, columns))
+        return rules
+
+    def outputs(self, engine: Engine, project: Project, started: datetime) -> None:
+        """Make the vendor's output tables."""
+        _build(engine, output_steps(project, started))
+
+
+WHOLE = Stages()
+
+
+def matched_only(plan: ConflationPlan) -> list[str]:
+    """Entities whose records become a customer only together with a record of another entity."""
+    return [o.entity for o in plan.order if not o.include_all]
+
+
 def conflate(
-    engine: Engine, project: Project, lists: Lists, *, this: ThisRun, progress: Progress = silent
+    engine: Engine,
+    project: Project,
+    lists: Lists,
+    *,
+    this: ThisRun,
+    progress: Progress = silent,
+    how: Stages = WHOLE,
 ) -> Conflated:
     """Make every table of docs/tables.md below "Conflate" and "Merge" from the source tables and `overrides`.
 
@@ -127,7 +182,7 @@ def conflate(
         bound = bind(engine, project, lists)
         attributes = compared(bound, plan)
         lies = judged(project, bound)
-        records = prepare(engine, project, plan, bound.prepared)
+        records = how.prepare(engine, project, plan, bound)
         found.overrides, warnings = resolve_overrides(engine, project, plan)
         found.warnings += warnings
     with found.stage("junk"):
@@ -137,25 +192,20 @@ def conflate(
         for one in bound.prepared.values():
             drop_junk(engine, one, forms_of(lies, one))
     with found.stage("link"):
-        found.rules = make_links(engine, plan, bound, progress, lies)
+        found.rules = how.link(engine, plan, bound, progress, lies)
     with found.stage("cluster"):
         clustered = cluster(engine, plan, progress)
+        how.clustered(engine, bound)
     with found.stage("bridges"):
         bridged = weigh_links(engine, plan, bound, attributes, progress)
     with found.stage("identity"):
-        _build(engine, winner_steps(engine, project, plan))
-        matched_only = [o.entity for o in plan.order if not o.include_all]
-        identity = assign(engine, this.number, this.previous, matched_only, progress, above=this.highest_ordinal)
+        identity = how.identity(engine, project, this, progress)
     with found.stage("merge"):
         progress("merge", "choose the values of every customer")
-        _build(engine, value_steps(columns))
-        cluster_columns, cluster_rules = make_customer_clusters(
-            engine, project, plan, lists, len(bound.rules) + 1, progress, Unified(lies, columns)
-        )
-        _build(engine, customer_steps(columns, cluster_columns))
+        cluster_rules = how.merge(engine, project, lists, len(bound.rules) + 1, progress, Unified(lies, columns))
     with found.stage("outputs"):
         progress("outputs", "write the documented tables")
-        _build(engine, output_steps(project, this.started))
+        how.outputs(engine, project, this.started)
     _report(engine, found, records, clustered, bridged, identity)
     found.rules += cluster_rules
     return found
