@@ -28,6 +28,7 @@ from unify.core.errors import (
 from unify.spec import Project
 
 if TYPE_CHECKING:
+    from unify.core.suggestions import Suggestion
     from unify.instance import Instance
     from unify.validation import ValidationReport
 
@@ -47,6 +48,7 @@ __all__ = [
     "UnifyError",
     "__version__",
     "open",
+    "suggest",
     "validate",
 ]
 
@@ -80,3 +82,18 @@ def validate(
     from unify.validation import validate as examined
 
     return examined(project, frames=frames, base=base)
+
+
+def suggest(
+    project: Project | Mapping[str, Any] | str | Path, *, base: str | Path | None = None, **options: Any
+) -> "Suggestion":
+    """A conflation plan worked out from a project's data, without an instance and without labels.
+
+    project   a project, or the path of its file, that says which entities there are; its own plan is not looked at
+    base      folder that paths in the project are relative to; default: the project file's, else the current
+    Options: frames, labels, memory_limit, threads, progress as for `Instance.suggest`.
+    Raises SpecError, SourceError.
+    """
+    from unify.building import suggest_plan
+
+    return suggest_plan(project, base=base, **options)

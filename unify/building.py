@@ -14,6 +14,7 @@ from unify.store import Generation
 
 if TYPE_CHECKING:
     from unify.core.reports import RunReport
+    from unify.core.suggestions import Suggestion
 
 AMOUNT_OF_MEMORY = re.compile(r"\d+(\.\d+)?\s*([KMGT]i?)?B\Z", re.IGNORECASE)
 """As DuckDB reads it."""
@@ -51,6 +52,21 @@ class Building(Opened):
         """Measures and segments anew, by the project given or the last one, over the customers that are there."""
         given = self.project() if project is None else project
         return self._job(given, ingest=False, conflate=False, lists=project is not None, **options)
+
+    def suggest(self, project: ProjectLike | None = None, **options: Any) -> "Suggestion":
+        """A conflation plan worked out from the data; nothing is published, no lease is taken.
+
+        project       which entities there are and where their data is; None: what was ingested last
+        Options: frames and base as for `run`, memory_limit, threads, progress, and
+        labels        pairs of records of which somebody said whether they are one customer: the path of a CSV file,
+                      rows or a frame with entity1, key1, entity2, key2, match
+        Raises SpecError, SourceError, StoreError.
+        """
+        from unify.verbs.suggest import suggest
+
+        if project is None:
+            return suggest(self.project(), base=Path.cwd(), store=self.store, **options)
+        return suggest_plan(project, **options)
 
     def rollback(self, generation: int, *, wait: float | None = None) -> Generation:
         """Publish a kept generation again; StoreError naming the kept ones when it is not kept."""
@@ -91,6 +107,14 @@ class Building(Opened):
             threads=threads,
         )
         return run_job(self.store, job, wait=wait, progress=progress)
+
+
+def suggest_plan(project: ProjectLike, *, base: str | Path | None = None, **options: Any) -> "Suggestion":
+    """A conflation plan for a project, without an instance; see `Building.suggest`."""
+    from unify.verbs.suggest import suggest
+
+    read, folder = load_project(project)
+    return suggest(read, base=Path(base) if base is not None else folder, **options)
 
 
 def load_project(project: ProjectLike) -> tuple[Project, Path]:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from unify.cli import build, look, manage, measure, odata, relate, review, segment_convert
+from unify.cli import build, look, manage, measure, odata, relate, review, segment_convert, suggest
 from unify.cli.options import BUILD, LOOK, MANAGE
 from unify.cli.parsing import InitCommand
 
@@ -36,6 +36,7 @@ def _unify(
 
 
 app.command("init", rich_help_panel=BUILD, cls=InitCommand)(build.init)
+app.command("suggest", rich_help_panel=BUILD)(suggest.suggest)
 app.command("validate", rich_help_panel=BUILD)(build.validate)
 app.command("run", rich_help_panel=BUILD)(build.run)
 app.command("ingest", rich_help_panel=BUILD)(build.ingest)
