@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from unify.conflation.letters import letters_of
 from unify.conflation.prepare import Prepared
 from unify.core.errors import SpecError, did_you_mean
 from unify.spec import Compared, Criterion, Evidence, Joined, SourceColumn
@@ -28,6 +29,8 @@ class AllRecords:
     members: tuple[Prepared, ...]
     columns: dict[tuple[str | None, ...], str] = field(default_factory=dict)
     """A prepared column per member (None: it has none) to the name that they have together (u0, u1, ...)."""
+    lettered: set[str] = field(default_factory=set)
+    """Those of u0, u1, ... that have a column of letters beside them (letters.py)."""
 
     @property
     def entity(self) -> str:
@@ -40,16 +43,25 @@ class AllRecords:
         parts = []
         for place, one in enumerate(self.members):
             cells = "".join(f", {made[place] or 'NULL'} AS {name}" for made, name in self.columns.items())
-            parts.append(f"SELECT rid{cells} FROM {one.table}")
+            letters = "".join(
+                f", {letters_of(form) if form else 'NULL'} AS {letters_of(name)}"
+                for form, name in ((made[place], name) for made, name in self.columns.items() if name in self.lettered)
+            )
+            parts.append(f"SELECT rid{cells}{letters} FROM {one.table}")
         return f"({' UNION ALL '.join(parts)})"
 
-    def values(self, compared: Criterion | Evidence, criterion: Criterion | None = None) -> tuple[str, ...]:
+    def values(
+        self, compared: Criterion | Evidence, criterion: Criterion | None = None, letters: bool = False
+    ) -> tuple[str, ...]:
         """The columns u<i> that hold these values, as many as the entity with the most columns has; registers them.
 
         Raises SpecError when no entity has any of the columns.
         """
         own = [
-            [one.value(column, compared.normalize, criterion) for column in compared.of_entity(one.entity, one.types)]
+            [
+                one.value(column, compared.normalize, criterion, letters)
+                for column in compared.of_entity(one.entity, one.types)
+            ]
             for one in self.members
         ]
         width = max(map(len, own))
@@ -58,7 +70,10 @@ class AllRecords:
             known = {column for one in self.members for column in one.types}
             raise SpecError(f"no entity of the plan has a column {name!r}", hint=did_you_mean(name, known))
         aligned = (tuple(forms[i] if i < len(forms) else None for forms in own) for i in range(width))
-        return tuple(self.columns.setdefault(made, f"u{len(self.columns)}") for made in aligned)
+        names = tuple(self.columns.setdefault(made, f"u{len(self.columns)}") for made in aligned)
+        if letters:
+            self.lettered.update(names)
+        return names
 
     def columns_of(self, compared: Compared, entity: str) -> tuple[SourceColumn, ...]:
         """What a comparison looks at in the records of one entity."""

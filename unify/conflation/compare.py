@@ -23,6 +23,7 @@ from unify.conflation.compare_functions import (
     TOKEN_SET,
     TOKEN_SORT,
 )
+from unify.conflation.letters import LETTERS
 from unify.conflation.normalize_words import PHONETIC
 from unify.core.engine import Function
 from unify.spec import Criterion, SourceColumn
@@ -30,6 +31,8 @@ from unify.spec import Criterion, SourceColumn
 __all__ = ["COMPARISONS", "Comparison", "functions", "join_key", "passes", "score", "sentence"]
 
 Example = tuple[str, str, float]
+TELLING = 60
+"""Per cent from which letters are asked: below, they tell hardly any two values apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,12 @@ _ROWS = (
         "token_sort",
         "is at least {precision} % alike in any order of words",
         "words in any order: 1 − insertions and deletions / both lengths, between the values with their words sorted",
-        sql.similarity(TOKEN_SORT, key=lambda _, value: f"{SORTED_WORDS.name}({value})", hopeless=sql.lengths_too_far),
+        sql.similarity(
+            TOKEN_SORT,
+            key=lambda _, value: f"{SORTED_WORDS.name}({value})",
+            hopeless=sql.lengths_too_far,
+            apart=sql.words_apart,
+        ),
         {"precision": 90},
         (("Okafor Ada", "Ada Okafor", 1.0), ("Okafor Ada", "Ada Okafur", 0.9)),
     ),
@@ -156,9 +164,22 @@ def score(criterion: Criterion, a: str, b: str) -> str:
     return COMPARISONS[criterion.compare].sql.score(criterion, a, b)
 
 
-def passes(criterion: Criterion, a: str, b: str) -> str:
-    """The SQL of whether two normalised values pass, a BOOLEAN, cheapest test first; NULL when either is NULL."""
-    return COMPARISONS[criterion.compare].sql.passes(criterion, a, b)
+def passes(criterion: Criterion, a: str, b: str, lettered: bool = False) -> str:
+    """The SQL of whether two normalised values pass, a BOOLEAN, cheapest test first; NULL when either is NULL.
+
+    `lettered`: the columns `a` and `b` have their letters beside them, which settle most pairs that do not pass.
+    """
+    row = COMPARISONS[criterion.compare].sql
+    test = row.passes(criterion, a, b)
+    if not lettered or row.apart is None:
+        return test
+    return f"CASE WHEN {row.apart(criterion, a, b)} THEN false ELSE {test} END"
+
+
+def tells_by_letters(criterion: Criterion) -> bool:
+    """Whether letters settle enough pairs of this comparison to be worth having."""
+    precision = criterion.precision or 0
+    return not criterion.is_exact and COMPARISONS[criterion.compare].sql.apart is not None and precision >= TELLING
 
 
 def join_key(criterion: Criterion, value: str) -> str:
@@ -171,7 +192,7 @@ def join_key(criterion: Criterion, value: str) -> str:
 
 def functions() -> list[Function]:
     """The functions that comparisons call from SQL."""
-    return [LEVENSHTEIN, OSA, DAMERAU_LEVENSHTEIN, JARO_WINKLER, TOKEN_SORT, TOKEN_SET, SORTED_WORDS, PHONETIC]
+    return [LEVENSHTEIN, OSA, DAMERAU_LEVENSHTEIN, JARO_WINKLER, TOKEN_SORT, TOKEN_SET, SORTED_WORDS, PHONETIC, LETTERS]
 
 
 def sentence(criterion: Criterion) -> str:

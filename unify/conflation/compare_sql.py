@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from unify.conflation.letters import parities_apart
 from unify.core.engine import Function
 from unify.spec import Criterion
 
@@ -33,11 +34,15 @@ SWAPPED = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Sqls:
-    """What a comparison is in SQL: its score, its test and, if equality of something decides, that something."""
+    """What a comparison is in SQL: its score, its test and, if equality of something decides, that something.
+
+    `apart`: a cheap test over the letters beside both columns that holds only where the precision is out of reach.
+    """
 
     score: Sql
     passes: Sql
     key: Key | None = None
+    apart: Sql | None = None
 
 
 def equality(key: Key) -> Sqls:
@@ -73,15 +78,19 @@ def edit_distance(function: Function, built_in: str | None = None) -> Sqls:
             f"ELSE 100 * {distance(a, b)} <= {100 - precision} * {longer} END"
         )
 
-    return Sqls(score, passes, itself)
+    return Sqls(score, passes, itself, edits_apart)
 
 
 def similarity(
-    function: Function, built_in: str | None = None, key: Key | None = None, hopeless: Sql | None = None
+    function: Function,
+    built_in: str | None = None,
+    key: Key | None = None,
+    hopeless: Sql | None = None,
+    apart: Sql | None = None,
 ) -> Sqls:
     """A similarity from 0 to 1; `built_in` is DuckDB's function for ASCII values, `key` what is equal at 100 %.
 
-    `hopeless`: a cheap test that holds only for values that cannot reach the precision.
+    `hopeless`: a cheap test that holds only for values that cannot reach the precision. `apart`: see Sqls.
     """
     call = f"{function.name}({{a}}, {{b}})"
 
@@ -95,7 +104,25 @@ def similarity(
         test = f"({score(criterion, a, b)} >= {criterion.precision or 100} / 100.0::DOUBLE)"
         return f"CASE WHEN {hopeless(criterion, a, b)} THEN false ELSE {test} END" if hopeless else test
 
-    return Sqls(score, passes, key)
+    return Sqls(score, passes, key, apart)
+
+
+def edits_apart(criterion: Criterion, a: str, b: str) -> str:
+    """Whether letters and lengths need more edits than the precision allows.
+
+    An edit changes the parity of two letters at most, or of one and the length: distance >= (parities + lengths) / 2.
+    """
+    needed = f"{parities_apart(a, b)} + abs(length({a}) - length({b}))"
+    return f"50 * ({needed}) > {100 - (criterion.precision or 100)} * {_longer(a, b)}"
+
+
+def words_apart(criterion: Criterion, a: str, b: str) -> str:
+    """The same where an edit inserts or deletes one character, over sorted words, for 1 - edits / both lengths.
+
+    Blanks are no letters, and words that are sorted are no longer than the value.
+    """
+    share = 100 - (criterion.precision or 100)
+    return f"100 * {parities_apart(a, b)} > {share} * (length({a}) + length({b}))"
 
 
 def lengths_too_far(criterion: Criterion, a: str, b: str) -> str:

@@ -29,7 +29,17 @@ from unify.core.names import literal
 from unify.core.steps import Query
 from unify.spec import NormalizeStep
 
-__all__ = ["NORMALIZERS", "SYMBOLS", "Lists", "Normalizer", "define", "functions", "normalized"]
+__all__ = [
+    "NORMALIZERS",
+    "SYMBOLS",
+    "Lists",
+    "Normalizer",
+    "define",
+    "functions",
+    "normalized",
+    "unchecked",
+    "unless_blank",
+]
 
 SYMBOLS = "!?\"#$%&'()+,-._/:;<=>@^\\~{}[]`"
 """Exactly the printed list (reference §3.2): asterisk and bar are not in it, and the blanks printed between brackets
@@ -215,13 +225,28 @@ def normalized(expr: str, sql_type: str, steps: tuple[NormalizeStep, ...], lists
     NULL when nothing but white space is left. `define` must have run for the same steps and lists. SpecError for an
     unknown list or region.
     """
-    text = _is_text(sql_type)
-    if not steps and not text:
+    return unless_blank(unchecked(expr, sql_type, steps, lists), sql_type, steps)
+
+
+def unchecked(expr: str, sql_type: str, steps: tuple[NormalizeStep, ...], lists: Lists) -> str:
+    """What `normalized` makes of a value before it asks whether anything is left."""
+    if not steps and not _is_text(sql_type):
         return expr
-    value = _without_lists(expr if text else f"CAST({expr} AS VARCHAR)", steps)
-    if name := list_function_name(steps, lists):
-        value = f"{name}({value})"
-    return f"CASE WHEN regexp_matches({value}, '[^{WHITE_SPACE.regex}]') THEN {value} END"
+    value = _without_lists(expr if _is_text(sql_type) else f"CAST({expr} AS VARCHAR)", steps)
+    name = list_function_name(steps, lists)
+    return f"{name}({value})" if name else value
+
+
+def unless_blank(value: str, sql_type: str, steps: tuple[NormalizeStep, ...]) -> str:
+    """What `normalized` says of what `unchecked` made: null when nothing but white space is in a text.
+
+    It names the value several times, and DuckDB computes what stands in a CASE as often as it is named: give it a
+    column where the value is dear. A visible ASCII character in front, nearly always there, settles the question.
+    """
+    if not steps and not _is_text(sql_type):
+        return value
+    seen = f"{value} BETWEEN '!' AND '~'"
+    return f"CASE WHEN {seen} OR regexp_matches({value}, '[^{WHITE_SPACE.regex}]') THEN {value} END"
 
 
 def functions() -> list[Function]:

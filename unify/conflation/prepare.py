@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from unify.conflation import compare
-from unify.conflation.normalize import Lists, define, normalized
+from unify.conflation.letters import LETTERS, letters_of
+from unify.conflation.normalize import Lists, define, normalized, unchecked, unless_blank
 from unify.conflation.normalize_text import WHITE_SPACE
 from unify.core.engine import Engine, scalar
 from unify.core.errors import SpecError, did_you_mean
@@ -42,10 +43,14 @@ class Prepared:
     rows: str = ""
     """SQL of the source rows as `source`, joined with their rids as `record_rows`; default: all of the entity's.
     Columns are always written `source."Name"`: a source may call its own columns rid or value."""
-    by_word: dict[str, tuple[SourceColumn, str]] = field(default_factory=dict)
-    """Expressions that look at words, so in Python: what they are about, and the same over a value `source.raw`."""
+    by_word: set[str] = field(default_factory=set)
+    """The columns (v0, v1, ...) that look at words, so in Python."""
     origins: dict[str, SourceColumn] = field(default_factory=dict)
     """v0, v1, ... to the source column each is made of, or the several that are joined."""
+    made: dict[str, tuple[tuple[NormalizeStep, ...], Criterion | None]] = field(default_factory=dict)
+    """v0, v1, ... to the normalisers that make it, and the exact criterion whose key it is."""
+    lettered: dict[str, None] = field(default_factory=dict)
+    """Those of v0, v1, ... that have a column of letters beside them (letters.py)."""
     chains: set[tuple[NormalizeStep, ...]] = field(default_factory=set)
     """Every chain of normalisers in use; their functions must be defined before the values are made."""
 
@@ -60,74 +65,113 @@ class Prepared:
         return self.rows or _numbered_rows(self.entity, self.number)
 
     def expression(
-        self, column: SourceColumn, normalize: tuple[NormalizeStep, ...], criterion: Criterion | None, raw: str = ""
+        self, column: SourceColumn, normalize: tuple[NormalizeStep, ...], criterion: Criterion | None
     ) -> str:
         """The SQL over the source table for one normalised value, or its join key when the criterion is exact.
 
-        `raw`: SQL of the value as it is, if not the source's column. Raises SpecError for a column that is not there.
+        Raises SpecError for a column that is not there.
         """
         for part in parts(column):
             if part not in self.types:
                 raise SpecError(
                     f"{self.entity} has no column {part!r}", where="conflation", hint=did_you_mean(part, self.types)
                 )
-        value = normalized(raw or _of_source(column), self.type_of(column), normalize, self.lists)
-        return compare.join_key(criterion, value) if criterion is not None and criterion.is_exact else value
+        value = normalized(_of_source(column), self.type_of(column), normalize, self.lists)
+        return _keyed(criterion, value)
 
     def type_of(self, column: SourceColumn) -> str:
         """The SQL type of a source column; several that are joined make a text."""
         return TEXT if isinstance(column, Joined) else self.types[column]
 
     def value(
-        self, column: SourceColumn, normalize: tuple[NormalizeStep, ...], criterion: Criterion | None = None
+        self,
+        column: SourceColumn,
+        normalize: tuple[NormalizeStep, ...],
+        criterion: Criterion | None = None,
+        letters: bool = False,
     ) -> str:
-        """The prepared column that holds this value; registers it when it is new."""
+        """The prepared column that holds this value; registers it when it is new, its letters too if asked for."""
         expression = self.expression(column, normalize, criterion)
         name = self.values.setdefault(expression, f"v{len(self.values)}")
         self.origins[name] = column
+        self.made.setdefault(name, (normalize, criterion))
         self.chains.add(normalize)
         phonetic = criterion is not None and criterion.compare == "phonetic"
         if phonetic or any(step.kind in WORDY for step in normalize):
-            self.by_word[expression] = column, self.expression(column, normalize, criterion, "source.raw")
+            self.by_word.add(name)
+        if letters:
+            self.lettered[name] = None
         return name
 
     def steps(self, engine: Engine) -> list[Step]:
         """Make the table of all values registered so far.
 
         What Python does to words it does once per distinct value, where a column repeats its values often enough.
+        Every other value is worked out below, as a column of its own, before anything is asked of it.
         """
         source = self.source
         repeating = self._repeating(engine, source)
-        about = {e: column for e, (column, _) in self.by_word.items()}
-        once = {e: f"once_{self.number}_{self.values[e]}" for e, column in about.items() if column in repeating}
-        made, joined = [], ""
-        for expression, table in once.items():
-            column, over_raw = self.by_word[expression]
-            raw = _of_source(column)
-            distinct = f"SELECT DISTINCT {raw} AS raw FROM {source} WHERE {raw} IS NOT NULL"
-            sql = f"SELECT raw, {over_raw} AS value FROM ({distinct}) AS source"
-            made.append(Step(table, Query(sql), f"normalise every {column} once"))
-            joined += f"\nLEFT JOIN {table} ON {table}.raw = {raw}"
-        cells = {e: f"{once[e]}.value" if e in once else e for e in self.values}
-        columns = "".join(f",\n       {cells[e]} AS {name}" for e, name in self.values.items())
+        once = {
+            name: f"once_{self.number}_{name}"
+            for name in self.values.values()
+            if name in self.by_word and self.origins[name] in repeating
+        }
+        steps = [self._once(name, table, source) for name, table in once.items()]
+        texts: dict[str, str] = {}  # the SQL of a value before it is checked, to its name (n0, n1, ...)
+        cells: dict[str, str] = {}
+        for name in self.values.values():
+            raw = _of_source(self.origins[name])
+            text = f"{once[name]}.value" if name in once else self._text(name, raw)
+            text = texts.setdefault(text, f"n{len(texts)}")
+            cells[name] = text if name in once else self._cell(name, text)
+            if name in self.lettered:
+                cells[letters_of(name)] = f"{LETTERS.name}(CAST({text} AS VARCHAR))"
+        below = "".join(f",\n         {text} AS {name}" for text, name in texts.items())
+        above = "".join(f",\n       {cell} AS {name}" for name, cell in cells.items())
+        joined = "".join(
+            f"\n  LEFT JOIN {table} ON {table}.raw = {_of_source(self.origins[name])}" for name, table in once.items()
+        )
         whole = Step(
             makes=self.table,
             reads=(table_of(self.entity), "record_rows"),
-            query=Query(f"SELECT record_rows.rid{columns}\nFROM {source}{joined}"),
+            query=Query(f"SELECT rid{above}\nFROM (\n  SELECT record_rows.rid{below}\n  FROM {source}{joined}\n)"),
             why=f"normalise what the rules compare in {self.entity}",
             releases=tuple(once.values()),
         )
-        return [*made, whole]
+        return [*steps, whole]
+
+    def _text(self, name: str, raw: str) -> str:
+        """SQL of a value before it is checked, over SQL of the value as it is."""
+        return unchecked(raw, self.type_of(self.origins[name]), self.made[name][0], self.lists)
+
+    def _cell(self, name: str, text: str) -> str:
+        """SQL of a value over the name of what `_text` made."""
+        normalize, criterion = self.made[name]
+        return _keyed(criterion, unless_blank(text, self.type_of(self.origins[name]), normalize))
+
+    def _once(self, name: str, table: str, source: str) -> Step:
+        """One row per distinct value: raw, value."""
+        column = self.origins[name]
+        raw = _of_source(column)
+        distinct = f"SELECT DISTINCT {raw} AS raw FROM {source} WHERE {raw} IS NOT NULL"
+        text = f"SELECT raw, {self._text(name, 'raw')} AS text FROM ({distinct})"
+        sql = f"SELECT raw, {self._cell(name, 'text')} AS value FROM ({text})"
+        return Step(table, Query(sql), f"normalise every {column} once")
 
     def _repeating(self, engine: Engine, source: str) -> set[SourceColumn]:
         """Columns whose values stand on OFTEN rows each, or more, on average (estimated)."""
-        columns = list(dict.fromkeys(column for column, _ in self.by_word.values()))
+        columns = list(dict.fromkeys(self.origins[name] for name in self.values.values() if name in self.by_word))
         if not columns:
             return set()
         counts = ", ".join(f"approx_count_distinct({_of_source(c)})" for c in columns)
         [row] = engine.fetch(Query(f"SELECT count(*), {counts} FROM {source}")).to_pylist()
         rows, *distinct = row.values()
         return {c for c, n in zip(columns, distinct, strict=True) if rows >= 2048 and rows > OFTEN * n}
+
+
+def _keyed(criterion: Criterion | None, value: str) -> str:
+    """A value, or its join key when the criterion is exact."""
+    return compare.join_key(criterion, value) if criterion is not None and criterion.is_exact else value
 
 
 def _of_source(column: SourceColumn) -> str:

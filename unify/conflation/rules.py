@@ -14,6 +14,7 @@ from typing import Literal
 
 from unify.conflation import compare
 from unify.conflation.all_records import AllRecords
+from unify.conflation.letters import letters_of
 from unify.conflation.prepare import Prepared
 from unify.spec import Compared, Criterion, Evidence, Rule, SourceColumn
 
@@ -29,6 +30,8 @@ class Term:
     criterion: Criterion
     left: tuple[str, ...]
     right: tuple[str, ...]
+    lettered: bool = False
+    """Whether its columns have their letters beside them, by which most pairs are told apart (letters.py)."""
 
     def passes(self, left: str = "l", right: str = "r") -> str:
         """SQL: whether any combination of columns passes; never null."""
@@ -49,7 +52,14 @@ class Term:
         return f"(({here}) AND ({there}) AND NOT {self.passes(left, right)})"
 
     def _passes(self, a: str, b: str) -> str:
-        return f"{a} = {b}" if self.criterion.is_exact else compare.passes(self.criterion, a, b)
+        if self.criterion.is_exact:
+            return f"{a} = {b}"
+        return compare.passes(self.criterion, a, b, self.lettered)
+
+    def carried(self, which: str) -> tuple[str, ...]:
+        """The columns of a side that the test needs."""
+        own: tuple[str, ...] = getattr(self, which)
+        return (*own, *map(letters_of, own)) if self.lettered else own
 
     def _score(self, a: str, b: str) -> str:
         return f"CAST({a} = {b} AS DOUBLE)" if self.criterion.is_exact else compare.score(self.criterion, a, b)
@@ -71,11 +81,17 @@ class ScoredTerm:
 Side = Prepared | AllRecords
 
 
-def _values(side: Side, compared: Criterion | Evidence, columns: tuple[str, ...], exact: Criterion | None) -> Columns:
+def _values(
+    side: Side,
+    compared: Criterion | Evidence,
+    columns: tuple[SourceColumn, ...],
+    exact: Criterion | None,
+    letters: bool = False,
+) -> Columns:
     """The prepared columns of one side of a comparison; registers them."""
     if isinstance(side, AllRecords):
-        return side.values(compared, exact)
-    return tuple(side.value(column, compared.normalize, exact) for column in columns)
+        return side.values(compared, exact, letters)
+    return tuple(side.value(column, compared.normalize, exact, letters) for column in columns)
 
 
 @dataclass(frozen=True)
@@ -100,10 +116,12 @@ class BoundRule:
         """Register every value the rule needs and remember its columns."""
 
         def term(criterion: Criterion) -> Term:
+            lettered = compare.tells_by_letters(criterion)
             return Term(
                 criterion,
-                _values(left, criterion, criterion.left_columns, criterion),
-                _values(right, criterion, criterion.right_columns, criterion),
+                _values(left, criterion, criterion.left_columns, criterion, lettered),
+                _values(right, criterion, criterion.right_columns, criterion, lettered),
+                lettered,
             )
 
         when = [term(c) for c in rule.when]
@@ -203,7 +221,7 @@ class BoundRule:
         `without` is a SELECT of rids to leave out (records an earlier rule already matched).
         """
         prepared = self.left if which == "left" else self.right
-        carried = {c for t in (*self.fuzzy, *(t for v in self.vetoes for t in v)) for c in getattr(t, which)}
+        carried = {c for t in (*self.fuzzy, *(t for v in self.vetoes for t in v)) for c in t.carried(which)}
         rest = "".join(f", {c}" for c in sorted(carried))
         anti = f" ANTI JOIN ({without}) AS matched USING (rid)" if without else ""
         keyed = self.keyed()

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from unify.conflation.junk.fields import Judged
+from unify.conflation.letters import letters_of
 from unify.conflation.prepare import Prepared
 from unify.core.engine import Engine, scalar
 from unify.core.steps import Query, Step
@@ -52,6 +53,7 @@ def drop_junk(engine: Engine, one: Prepared, forms: Forms) -> None:
             for form, number in sorted(_judged_forms(forms, one.origins[name]))
         )
         cells.append(f"CASE WHEN NOT ({tests}) THEN {name} END AS {name}" if tests else name)
+    cells += [letters_of(name) for name in one.lettered]
     sql = f"SELECT rid, {', '.join(cells)} FROM {one.table}"
     engine.build(Step(one.table, Query(sql), f"junk in {one.entity} is no value"))
 
