@@ -9,9 +9,9 @@ ENTITIES = ("crm.Contacts", "loyalty.Members", "web.SignUps")
 KEYS = dict(zip(ENTITIES, ("ContactId", "MemberId", "UserId"), strict=True))
 FIRST = ("Anna", "Ann", "Anne", "Bert", "Berta", "Carl", "Karl")
 LAST = ("Smith", "Smyth", "Jones", "Johns", "Meier", None)
-MAIL = ("a@x.example", "b@x.example", "c@x.example", "d@x.example", "noreply@x.example", "", None, None)
-PHONE = ("555-0100", "555-0101", "555-0102", "555-0103", None, None)
-BORN = ("1980-01-01", "1980-01-02", "1990-05-05", None, None)
+MAIL = ("noreply@x.example", "", None, None, None, *(f"{letter}@x.example" for letter in "abcdefghijkl"))
+PHONE = (None, None, None, *(f"555-01{number:02d}" for number in range(12)))
+BORN = (None, None, *(f"1980-01-{day:02d}" for day in range(1, 9)))
 CITY = ("Ulm", "Bonn", "Kiel", None)
 COLUMNS = ("First", "Last", "Mail", "Phone", "Mobile", "Born", "City", "Changed", "Points")
 
@@ -32,7 +32,7 @@ def key(dice: random.Random) -> str:
     return f"K{dice.randint(1, 60)}"
 
 
-def first_rows(dice: random.Random, each: int = 14) -> Rows:
+def first_rows(dice: random.Random, each: int = 18) -> Rows:
     """What the first run reads."""
     return {entity: {key(dice): row(dice) for _ in range(each)} for entity in ENTITIES}
 

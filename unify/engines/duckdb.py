@@ -181,6 +181,11 @@ class DuckDBEngine:
         """Let go of an attached database."""
         self.connection.execute(f"DETACH {quote(name)}")
 
+    @property
+    def database(self) -> str:
+        """The name of the database that kept tables are in; a scratch table of the same name hides a kept one."""
+        return str(self.connection.execute("SELECT current_database()").fetchall()[0][0])
+
     @_interruptible()
     def tables(self, database: str | None = None, schema: str = "main") -> list[str]:
         """Names of the kept tables, sorted; of an attached database when it is named."""

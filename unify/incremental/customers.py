@@ -10,7 +10,8 @@ from unify.core.reports import SourceChange
 from unify.engines.duckdb import DuckDBEngine
 from unify.incremental.carry import carry_customers, said_of
 from unify.incremental.delta import READ, Delta, change_of, delta_of, names_of
-from unify.incremental.planning import ANEW, CARRIED, CONFLATION, Course, table_hash
+from unify.incremental.planning import ANEW, CARRIED, CONFLATION, UPDATED, Course, table_hash
+from unify.incremental.stages import ChangedStages, KeptStages
 from unify.spec import Project
 
 
@@ -39,10 +40,26 @@ def make_customers(
             return found
     else:
         why = course.why
-    found = conflate(engine, project, lists_of(engine, project), this=this, progress=progress)
-    course.stage(CONFLATION, ANEW, why)
+    how = _how(engine, course, this, before[0] if before is not None else None, now, deltas)
+    course.stage(CONFLATION, UPDATED if isinstance(how, ChangedStages) else ANEW, why)
+    found = conflate(engine, project, lists_of(engine, project), this=this, progress=progress, how=how)
     course.made[CONFLATION] = (now, said_of(found))
     return found
+
+
+def _how(
+    engine: DuckDBEngine,
+    course: Course,
+    this: ThisRun,
+    before: dict[str, Any] | None,
+    now: dict[str, Any],
+    deltas: list[Delta],
+) -> KeptStages:
+    """The stages for what changed: those of touched customers where the rest can stay."""
+    stays = course.takes_over and before is not None and before["lists"] == now["lists"]
+    if not stays or this.previous is None or not all(delta.same_columns for delta in deltas):
+        return KeptStages(engine, course)
+    return ChangedStages(engine, course, this.previous, deltas)
 
 
 def _deltas(engine: DuckDBEngine, project: Project, this: ThisRun, course: Course) -> list[Delta]:

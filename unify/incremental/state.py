@@ -54,6 +54,14 @@ def write_stages(engine: DuckDBEngine, made: Mapping[str, tuple[Any, Any]]) -> N
     engine.change(Query("DROP TABLE temp.stages_made"))
 
 
+def keep(engine: DuckDBEngine, name: str, data: pa.Table) -> None:
+    """Make or replace a table of this schema."""
+    begin(engine)
+    engine.load("state_made", data)
+    engine.change(Query(f"CREATE OR REPLACE TABLE {SCHEMA}.{quote(name)} AS FROM temp.state_made"))
+    engine.change(Query("DROP TABLE temp.state_made"))
+
+
 def forget(engine: DuckDBEngine, *names: str) -> None:
     """Drop tables of this schema."""
     for name in names:

@@ -1,0 +1,127 @@
+"""The stages of an incremental run: each as cheap as the change allows, and what the next run needs is kept.
+
+sources ─delta─▶ changed records ─▶ links, clusters ─▶ touched customers ─▶ their ids, values, output tables
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+
+from unify.conflation.customer_clusters import Unified
+from unify.conflation.identity import IdentityReport, identity_steps
+from unify.conflation.normalize import Lists
+from unify.conflation.run import Stages, ThisRun
+from unify.core.engine import Engine
+from unify.core.names import quote
+from unify.core.progress import Progress
+from unify.core.reports import RuleReport
+from unify.core.steps import Query
+from unify.engines.duckdb import DuckDBEngine
+from unify.incremental import state
+from unify.incremental.delta import Delta
+from unify.incremental.planning import ANEW, UPDATED, Course
+from unify.incremental.renumber import REMAP, Ints, Rids, renumbered
+from unify.incremental.restricted import TouchedCustomers
+from unify.incremental.touched import Touched, touched
+from unify.spec import Project
+
+MOST = 0.5
+"""Share of records from which on working out touched customers alone is no cheaper than all of them."""
+
+
+class KeptStages(Stages):
+    """A whole run that keeps what the next one needs."""
+
+    def __init__(self, engine: DuckDBEngine, course: Course) -> None:
+        self.duckdb, self.course = engine, course
+
+    def identity(self, engine: Engine, project: Project, this: ThisRun, progress: Progress) -> IdentityReport:
+        """Clusters are final here: keep them."""
+        self._keep_clusters(*self._clusters())
+        return super().identity(engine, project, this, progress)
+
+    def _clusters(self) -> tuple[Ints, Ints]:
+        """Cluster and dedupe group of every record, by rid."""
+        sql = "SELECT cluster, grp FROM clusters JOIN dedupe_groups USING (rid) ORDER BY rid"
+        found = self.duckdb.fetch(Query(sql))
+        return _ints(found, "cluster"), _ints(found, "grp")
+
+    def _keep_clusters(self, clusters: Ints, groups: Ints) -> None:
+        state.keep(
+            self.duckdb,
+            "clusters",
+            pa.table({"rid": np.arange(len(clusters), dtype=np.int32), "cluster": clusters, "grp": groups}),
+        )
+
+
+class ChangedStages(KeptStages):
+    """A run over the changes of `deltas`, on a copy of the generation `previous`."""
+
+    def __init__(self, engine: DuckDBEngine, course: Course, previous: str, deltas: Sequence[Delta]) -> None:
+        super().__init__(engine, course)
+        self.previous, self.deltas = previous, deltas
+        self.touched: TouchedCustomers | None = None
+
+    def identity(self, engine: Engine, project: Project, this: ThisRun, progress: Progress) -> IdentityReport:
+        """Ids of touched customers, unless they are most."""
+        clusters, groups = self._clusters()
+        before = self.duckdb.fetch(
+            Query(f"SELECT cluster, grp FROM {quote(self.previous)}.{state.SCHEMA}.clusters ORDER BY rid")
+        )
+        rids = self._rids()
+        was = (_ints(before, "cluster"), _ints(before, "grp"))
+        which = touched(rids, (was[0], clusters), (was[1], groups), self._relinked())
+        self._keep_clusters(clusters, groups)
+        self._note(which, rids)
+        if len(which.now) > MOST * rids.records:
+            self.course.stage("merge", ANEW, f"{len(which.now):,} of {rids.records:,} records are touched")
+            return super().identity(engine, project, this, progress)
+        self.touched = TouchedCustomers(self.duckdb, self.previous, rids, which)
+        return self.touched.identity(project, this, progress)
+
+    def merge(
+        self, engine: Engine, project: Project, lists: Lists, first_rule: int, progress: Progress, unified: Unified
+    ) -> list[RuleReport]:
+        """Values of touched customers; of all where clusters of customers are to be found."""
+        if self.touched is not None and not project.clusters:
+            self.course.stage("merge", UPDATED)
+            self.touched.merge(unified)
+            return []
+        if self.touched is not None:
+            self.touched.forget()
+            self.touched = None
+            self.course.stage("merge", ANEW, "clusters of customers are found among all of them")
+            for step in identity_steps(0, None):
+                if step.makes == "previous_ids":
+                    engine.build(step)
+        return super().merge(engine, project, lists, first_rule, progress, unified)
+
+    def outputs(self, engine: Engine, project: Project, started: datetime) -> None:
+        """Rows of touched customers."""
+        if self.touched is not None:
+            self.touched.outputs(project, started)
+        else:
+            super().outputs(engine, project, started)
+
+    def _rids(self) -> Rids:
+        rids = renumbered(self.duckdb, self.previous, self.deltas)
+        self.duckdb.define([rids.function()])
+        return rids
+
+    def _relinked(self) -> Ints:
+        """New rids of records with other links than before."""
+        old = f"SELECT {REMAP}(a) AS a, {REMAP}(b) AS b, rule, score FROM {quote(self.previous)}.main.links"
+        now = "SELECT a, b, rule, score FROM links"
+        other = f"(({old}) EXCEPT ({now})) UNION ALL (({now}) EXCEPT ({old}))"
+        ends = f"WITH other AS ({other}) SELECT a AS rid FROM other UNION SELECT b FROM other"
+        return _ints(self.duckdb.fetch(Query(f"SELECT rid FROM ({ends}) WHERE rid IS NOT NULL")), "rid")
+
+    def _note(self, which: Touched, rids: Rids) -> None:
+        self.course.report = self.course.report.model_copy(update={"reconsidered": len(which.now)})
+
+
+def _ints(table: pa.Table, column: str) -> Ints:
+    found: Ints = table.column(column).to_numpy().astype(np.int32, copy=False)
+    return found
