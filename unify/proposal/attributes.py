@@ -8,7 +8,7 @@ person when it is the key of its own entity, is a yes or no, says when something
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import log2
 from typing import Any
@@ -45,7 +45,9 @@ REGIONS = {"1": "US", "44": "GB", "49": "DE", "33": "FR", "34": "ES", "39": "IT"
 """Country calling code to the region that stands for it."""
 CALLING = re.compile(r"\s*(?:\+|00)\(?0*(\d{1,3})")
 SOME = 1_000
-"""Phone numbers that are looked at to tell their country."""
+"""Rows, or phone numbers, that are looked at to tell what a column repeats or where it is from."""
+ENOUGH_ROWS, REPEATS = 20, 0.8
+"""Rows that a column needs, and the share of them in which it repeats others, to be taken for a repetition."""
 ENOUGH_CODES = 0.02
 """Share of phone numbers with a country's code from which the others are taken for that country's, too."""
 
@@ -112,7 +114,7 @@ def find_attributes(engine: Engine, project: Project, entities: Sequence[str]) -
     columns = [c for entity in entities for c in _columns(engine, project, entity, found)]
     several = len(entities) > 1
     groups = [g for g in _grouped(engine, columns) if _tells(g, several, found)]
-    groups = _one_kind_of_name(groups, entities, found)
+    groups = _one_kind_of_name(_without_repeats(engine, groups, found), entities, found)
     made = [_attribute(engine, name, group, columns, entities) for name, group in groups]
     made.sort(key=lambda a: (-a.bits, a.name))
     for attribute in made[MOST:]:
@@ -207,6 +209,57 @@ def _tells(group: tuple[str, list[_Column]], several: bool, found: Found) -> boo
 def _leave(found: Found, columns: Mapping[str, Sequence[SourceColumn]], why: str) -> None:
     for entity, names in columns.items():
         found.left_out |= {f"{entity}.{name}": why for name in names}
+
+
+def _without_repeats(engine: Engine, groups: list[Group], found: Found) -> list[Group]:
+    """Without columns that only repeat others of their record: a copy, or two others put together."""
+    texts = [c for _, group in groups for c in group if kind_of(c.type) == "text"]
+    repeats = set()
+    for entity in dict.fromkeys(c.entity for c in texts):
+        own = [c.name for c in texts if c.entity == entity]
+        listed = ", ".join(quote(name) for name in own)
+        sql = f"SELECT {listed} FROM {quote(table_of(entity))} ORDER BY hash({listed}) LIMIT {SOME}"
+        values = {
+            name: _letters(column.to_pylist())
+            for name, column in zip(own, engine.fetch(Query(sql)).columns, strict=True)
+        }
+        for name, (one, other) in repeated(values).items():
+            repeats.add((entity, name))
+            _leave(found, {entity: (name,)}, f"{one} and {other} say the same" if other else f"{one} says the same")
+    kept = [(meaning, [c for c in group if (c.entity, c.name) not in repeats]) for meaning, group in groups]
+    return [(meaning, group) for meaning, group in kept if group]
+
+
+def _letters(values: Sequence[Any]) -> list[str]:
+    """Letters and digits in lower case; no value: empty."""
+    return ["".join(filter(str.isalnum, str(v).casefold())) if v is not None else "" for v in values]
+
+
+def repeated(values: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, str]]:
+    """Columns that repeat one other (a later copy of it), or are two others put together: column → which.
+
+    `values`: letters and digits of each column, row by row; rows without a value say nothing.
+    """
+    names = list(values)
+    found: dict[str, tuple[str, str]] = {}
+    for i, name in enumerate(names):
+        others = [o for o in names if o != name and o not in found]
+        copies = [o for o in others if names.index(o) < i and _share(values, (name, o), lambda x, a: x == a)]
+        parts_ = [
+            (a, b)
+            for k, a in enumerate(others)
+            for b in others[k + 1 :]
+            if _share(values, (name, a, b), lambda x, a, b: x in (a + b, b + a))
+        ]
+        if copies or parts_:
+            found[name] = (copies[0], "") if copies else parts_[0]
+    return found
+
+
+def _share(values: Mapping[str, Sequence[str]], names: tuple[str, ...], holds: Callable[..., bool]) -> bool:
+    """Whether it holds in nearly all rows in which all of them have a value."""
+    rows = [row for row in zip(*(values[n] for n in names), strict=True) if all(row)]
+    return len(rows) >= ENOUGH_ROWS and sum(holds(*row) for row in rows) >= REPEATS * len(rows)
 
 
 def _one_kind_of_name(groups: list[Group], entities: Sequence[str], found: Found) -> list[Group]:

@@ -23,8 +23,8 @@ ADDS = 0.002
 """Share of all matches that a rule must add to those before it."""
 NEARLY = 0.95
 """Of rules that add nearly as much as the best one, the one that strangers are least likely to pass is taken."""
-TELLING = 100
-"""Distinct values from which one equal value is a key to join by; of fewer, two are needed."""
+JOINED = 50
+"""Pairs a record that a rule may look at: what is equal is joined, the other conditions are tried on what that gives."""
 WIDENED = 400
 """Conjunctions that are tried with one more condition, those that find most first."""
 
@@ -157,9 +157,12 @@ class Search:
         return ((*conditions, best[1]), best[2]) if best else None
 
     def _joins(self, conditions: Sequence[Condition]) -> bool:
-        """Whether records can be brought together by what is equal."""
+        """Whether what is equal brings few enough records together: at most JOINED pairs a record, by chance."""
         equal = [c.attribute for c in conditions if c.equal and not c.differs]
-        return len(equal) > 1 or any(len(self.studied.values[k].texts) > TELLING for k in equal)
+        if not equal:
+            return False
+        chance = float(np.prod([self.studied.model.u[k][-1] for k in equal]))
+        return chance * (self.studied.records - 1) / 2 <= JOINED
 
     def where(self, conditions: Sequence[Condition]) -> Flags:
         """The patterns for which a conjunction holds."""
