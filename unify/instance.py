@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from segments.relationships import Path as RelationshipPath
     from unify.core.explanations import Explanation
     from unify.core.insight_reports import Overlap, OverlapByValue
+    from unify.core.resolutions import Resolution
     from unify.core.review import Decision, Review
     from unify.doctor import DoctorReport
     from unify.engines.export import Exported, Format
@@ -108,6 +109,18 @@ class Instance(Building):
         """
         explainer = self.explainer()
         return explainer.customer(record) if other is None else explainer.pair(record, other)
+
+    def resolve(self, entity: str, record: Mapping[str, Any], *, why: bool = True) -> "Resolution":
+        """Which customer a run would make a record part of, without a run; docs/resolve.md.
+
+        The first call reads the published generation into memory, later ones take milliseconds. QueryError for what is
+        not there or does not fit.
+        """
+        return self.resolving().resolve(entity, record, why=why)
+
+    def resolve_all(self, entity: str, records: Any, *, why: bool = False) -> "list[Resolution]":
+        """`resolve` for each of many records by itself: a list of dicts, or a pandas, polars or Arrow table."""
+        return self.resolving().resolve_all(entity, records, why=why)
 
     def review(self, limit: int | None = 20) -> "Review":
         """Doubtful links that nobody decided on, the most urgent first; docs/review.md. `limit` None: all."""

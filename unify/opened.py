@@ -11,6 +11,7 @@ from unify.store import Generation, Pin, Store
 
 if TYPE_CHECKING:
     from unify.conflation.explain import Explainer
+    from unify.resolve.resolver import Resolver
 
 
 class Opened:
@@ -22,6 +23,7 @@ class Opened:
         self._engine: DuckDBEngine | None = None
         self._pin: Pin | None = None
         self._open_number: int | None = None
+        self._resolver: Resolver | None = None
 
     def engine(self) -> DuckDBEngine:
         """A read-only engine on the published generation; moves to a newer one between two calls."""
@@ -65,8 +67,25 @@ class Opened:
         """The CustomerId of a record, `crm.Contacts:C-1`, or what a retired id became; QueryError for neither."""
         return self.explainer().customer_id(customer)
 
+    def resolver(self) -> "Resolver":
+        """Answers which customer a record belongs to, on the published generation, for many threads; close it."""
+        from unify.resolve.opening import resolver
+
+        return resolver(self.store)
+
+    def resolving(self) -> "Resolver":
+        """The resolver of this instance's own: on the published generation, and on a newer one when there is one."""
+        if self._resolver is None or self._resolver.generation != self.published().number:
+            if self._resolver is not None:
+                self._resolver.close()
+            self._resolver = self.resolver()
+        return self._resolver
+
     def close(self) -> None:
         """Let go of the generation; the next question opens it again."""
+        if self._resolver is not None:
+            self._resolver.close()
+            self._resolver = None
         if self._engine is not None:
             self._engine.close()
             self._engine = None

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from unify.cli import build, look, manage, measure, odata, relate, review, segment_convert, suggest
+from unify.cli import build, look, manage, measure, odata, relate, resolve, review, segment_convert, suggest
 from unify.cli.options import BUILD, LOOK, MANAGE
 from unify.cli.parsing import InitCommand
 
@@ -45,6 +45,7 @@ app.command("refresh", rich_help_panel=BUILD)(build.refresh)
 app.command("status", rich_help_panel=LOOK)(look.status)
 app.command("report", rich_help_panel=LOOK)(look.report)
 app.command("explain", rich_help_panel=LOOK)(look.explain)
+app.command("resolve", rich_help_panel=LOOK)(resolve.resolve)
 app.command("review", rich_help_panel=LOOK)(review.review)
 app.command("decisions", rich_help_panel=LOOK)(review.decisions)
 app.command("tables", rich_help_panel=LOOK)(look.tables)

@@ -103,6 +103,18 @@ class Links:
     """Found by a common rule, be it the strongest or not. Both rounds need those inside an entity: the second, because
     a key group whose parts the first took apart hangs together by them alone."""
 
+    @classmethod
+    def of(cls, a: Ints, b: Ints, rule: Ints, score: npt.NDArray[np.float32], entity: Ints, rules: Ints) -> "Links":
+        """From one row per pair and rule. `entity`: of every record; `rules`: the common ones."""
+        order = np.lexsort((-score, rule, b, a))
+        a, b, rule, score = a[order], b[order], rule[order], score[order]
+        repeated = np.zeros(len(a), dtype=np.bool_)
+        repeated[1:] = (a[1:] == a[:-1]) & (b[1:] == b[:-1])
+        pair = np.cumsum(~repeated) - 1
+        common = np.zeros(len(pair), dtype=np.bool_)
+        common[pair[np.isin(rule, rules)]] = True
+        return cls(a, b, rule, score, entity[a] == entity[b], common[pair]).where(~repeated)
+
     def where(self, chosen: Flags) -> "Links":
         """Those of the links."""
         return Links(*(getattr(self, column.name)[chosen] for column in fields(self)))
@@ -216,15 +228,8 @@ def _read_links(engine: Engine, entity: Ints) -> Links:
     table = engine.fetch(Query("SELECT a, b, rule, score FROM links"))
     a, b, rule = (table.column(c).to_numpy().astype(np.int32, copy=False) for c in ("a", "b", "rule"))
     score = table.column("score").to_numpy()
-    order = np.lexsort((-score, rule, b, a))
-    a, b, rule, score = a[order], b[order], rule[order], score[order]
-    repeated = np.zeros(len(a), dtype=np.bool_)
-    repeated[1:] = (a[1:] == a[:-1]) & (b[1:] == b[:-1])
-    [rules] = _columns(engine, COMMON)
-    pair = np.cumsum(~repeated) - 1
-    common = np.zeros(len(pair), dtype=np.bool_)
-    common[pair[np.isin(rule, rules)]] = True
-    return Links(a, b, rule, score, entity[a] == entity[b], common[pair]).where(~repeated)
+    [common] = _columns(engine, COMMON)
+    return Links.of(a, b, rule, score, entity, common)
 
 
 def _read_facts(engine: Engine, plan: ConflationPlan, entity: Ints, never: Ints) -> "Facts":

@@ -262,8 +262,15 @@ def define(engine: Engine, chains: Iterable[tuple[NormalizeStep, ...]], lists: L
     """
     engine.define(functions())
     for steps in dict.fromkeys(chains):
-        if list_function_name(steps, lists) is not None:
-            engine.define([list_function(steps, lists, partial(_normalize, engine, steps))])
+        if (function := look_up(engine, steps, lists)) is not None:
+            engine.define([function])
+
+
+def look_up(engine: Engine, steps: tuple[NormalizeStep, ...], lists: Lists) -> Function | None:
+    """The function of the lists that some steps name, None when they name none. The engine must know all others."""
+    if list_function_name(steps, lists) is None:
+        return None
+    return list_function(steps, lists, partial(_normalize, engine, steps))
 
 
 def _normalize(engine: Engine, steps: tuple[NormalizeStep, ...], entries: list[str]) -> dict[str, str | None]:

@@ -51,6 +51,8 @@ class Prepared:
     """v0, v1, ... to the normalisers that make it, and the exact criterion whose key it is."""
     lettered: dict[str, None] = field(default_factory=dict)
     """Those of v0, v1, ... that have a column of letters beside them (letters.py)."""
+    recipes: dict[str, tuple[SourceColumn, tuple[NormalizeStep, ...], Criterion | None]] = field(default_factory=dict)
+    """v0, v1, ... to what was asked of `value` when it was registered."""
     chains: set[tuple[NormalizeStep, ...]] = field(default_factory=set)
     """Every chain of normalisers in use; their functions must be defined before the values are made."""
 
@@ -94,6 +96,7 @@ class Prepared:
         expression = self.expression(column, normalize, criterion)
         name = self.values.setdefault(expression, f"v{len(self.values)}")
         self.origins[name] = column
+        self.recipes.setdefault(name, (column, normalize, criterion))
         self.made.setdefault(name, (normalize, criterion))
         self.chains.add(normalize)
         phonetic = criterion is not None and criterion.compare == "phonetic"

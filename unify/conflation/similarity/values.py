@@ -13,7 +13,7 @@ That is all the filters rely on: a poor mapping makes them slow, never wrong.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -111,10 +111,18 @@ def _powers(longest: int, base: np.uint64) -> U64:
     return np.multiply.accumulate(out)
 
 
-def encode(*sides: Sequence[str]) -> tuple[Values, ...]:
-    """Each list of strings as Values, under one feature-to-bit mapping; chosen by frequency, so whatever the order."""
+def frequent(texts: Sequence[str]) -> I64:
+    """The features that get a bit of their own: strings that are encoded at another time must use the same ones."""
+    _, _, starts, codes = _ordered(texts)
+    return _choose_bits([_count(codes, starts)])
+
+
+def encode(*sides: Sequence[str], own: I64 | None = None) -> tuple[Values, ...]:
+    """Each list of strings as Values, under one feature-to-bit mapping: `own`, or chosen by frequency, so whatever the
+    order."""
     plain = [_ordered(texts) for texts in sides]
-    own = _choose_bits([_count(codes, starts) for _, _, starts, codes in plain])
+    if own is None:
+        own = _choose_bits([_count(codes, starts) for _, _, starts, codes in plain])
     return tuple(
         Values(
             texts,
@@ -122,7 +130,7 @@ def encode(*sides: Sequence[str]) -> tuple[Values, ...]:
             np.diff(starts),
             starts,
             codes,
-            _by_chunk(starts, codes, lambda c, s: _letters(c, s, own)),
+            _by_chunk(starts, codes, partial(_letters, own=own)),
             _by_chunk(starts, codes, _bigrams),
         )
         for texts, rows, starts, codes in plain
