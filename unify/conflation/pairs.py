@@ -50,9 +50,23 @@ class RuleRunner:
     def run(self) -> RuleReport:
         """Make links_<n>, and star_<n> and ignored_<n> where they apply."""
         started = perf_counter()
+        left = self._side("left", self.without)
+        return self.between(left, left if self.self_join else self._side("right"), started)
+
+    def candidates_between(self, left: str, right: str) -> int:
+        """Pairs that key groups of these sides imply (`between`), before anything is left out."""
+        self.left, self.right = left, right
+        return self._pairs(f"({self._key_groups()})")
+
+    def links_between(self, left: str, right: str) -> int:
+        """Make links_<n> of all pairs of these sides (`between`), however many."""
+        self.left, self.right = left, right
+        return self._join()
+
+    def between(self, left: str, right: str, started: float) -> RuleReport:
+        """As `run`, on sides that the caller made: tables or bracketed SELECTs, as of `BoundRule.side`."""
         bound = self.bound
-        self.left = self._side("left", self.without)
-        self.right = self.left if self.self_join else self._side("right")
+        self.left, self.right = left, right
         candidates = self._count()
         links = self._star() if self.shape == "star" else self._join()
         self._release(f"left_{self.n}", f"right_{self.n}", self.groups)

@@ -220,17 +220,20 @@ class BoundRule:
 
         `without` is a SELECT of rids to leave out (records an earlier rule already matched).
         """
+        return " UNION ".join(self.side_parts(which, without))
+
+    def side_parts(self, which: str, without: str = "") -> list[str]:
+        """The SELECTs that `side` unites, one per combination of columns."""
         prepared = self.left if which == "left" else self.right
         carried = {c for t in (*self.fuzzy, *(t for v in self.vetoes for t in v)) for c in t.carried(which)}
         rest = "".join(f", {c}" for c in sorted(carried))
         anti = f" ANTI JOIN ({without}) AS matched USING (rid)" if without else ""
         keyed = self.keyed()
-        selects = [
+        return [
             f"SELECT rid, {', '.join(f'{c} AS k{i}' for i, c in enumerate(columns))}{rest} "
             f"FROM {prepared.table}{anti} WHERE {' AND '.join(f'{c} IS NOT NULL' for c in dict.fromkeys(columns))}"
             for columns in product(*(getattr(t, which) for t in keyed))
         ]
-        return selects[0] if len(selects) == 1 else " UNION ".join(selects)
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -54,7 +54,8 @@ IGNORED_SHOWN = 100
 """Ignored values in the report, those with the most pairs first; the table `ignored` has all."""
 
 WORST_IGNORED = """
-SELECT rule, count(*) AS n, arg_max(value, pairs) AS value, max(records) AS records
+SELECT rule, count(*) AS n, arg_min(value, (-pairs, value)) AS value,
+       arg_min(records, (-pairs, value)) AS records
 FROM ignored GROUP BY rule ORDER BY rule"""
 YIELDS = """
 SELECT rule, count(*) AS records FROM (

@@ -125,8 +125,14 @@ class DuckDBEngine:
         sql = f"CREATE OR REPLACE {kind} {quote(step.makes)} AS {step.query.sql}"
         made = self.connection.execute(sql, step.query.params or None).fetchone()
         for table in step.releases:
-            self.connection.execute(f"DROP TABLE IF EXISTS temp.{quote(table)}")
+            self._release(table)
         return int(made[0]) if made and not step.view else 0
+
+    def _release(self, name: str) -> None:
+        try:
+            self.connection.execute(f"DROP TABLE IF EXISTS temp.{quote(name)}")
+        except duckdb.CatalogException:  # scratch may be a view over what is kept
+            self.connection.execute(f"DROP VIEW IF EXISTS temp.{quote(name)}")
 
     @_interruptible()
     def change(self, query: Query) -> None:

@@ -40,7 +40,7 @@ def make_customers(
             return found
     else:
         why = course.why
-    how = _how(engine, course, this, before[0] if before is not None else None, now, deltas)
+    how = _how(engine, project, course, this, before[0] if before is not None else None, now, deltas)
     course.stage(CONFLATION, UPDATED if isinstance(how, ChangedStages) else ANEW, why)
     found = conflate(engine, project, lists_of(engine, project), this=this, progress=progress, how=how)
     course.made[CONFLATION] = (now, said_of(found))
@@ -49,6 +49,7 @@ def make_customers(
 
 def _how(
     engine: DuckDBEngine,
+    project: Project,
     course: Course,
     this: ThisRun,
     before: dict[str, Any] | None,
@@ -58,8 +59,8 @@ def _how(
     """The stages for what changed: those of touched customers where the rest can stay."""
     stays = course.takes_over and before is not None and before["lists"] == now["lists"]
     if not stays or this.previous is None or not all(delta.same_columns for delta in deltas):
-        return KeptStages(engine, course)
-    return ChangedStages(engine, course, this.previous, deltas)
+        return KeptStages(engine, project, course)
+    return ChangedStages(engine, project, course, this.previous, deltas)
 
 
 def _deltas(engine: DuckDBEngine, project: Project, this: ThisRun, course: Course) -> list[Delta]:

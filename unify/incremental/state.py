@@ -62,6 +62,22 @@ def keep(engine: DuckDBEngine, name: str, data: pa.Table) -> None:
     engine.change(Query("DROP TABLE temp.state_made"))
 
 
+def keep_table(engine: DuckDBEngine, name: str) -> None:
+    """Make or replace a table of this schema from the scratch table of its name."""
+    begin(engine)
+    engine.change(Query(f"CREATE OR REPLACE TABLE {SCHEMA}.{quote(name)} AS FROM temp.main.{quote(name)}"))
+
+
+def columns(engine: DuckDBEngine, database: str) -> dict[str, list[str]]:
+    """Table of this schema in an attached generation to its columns."""
+    sql = (
+        "SELECT table_name, list(column_name) AS columns FROM duckdb_columns() "
+        "WHERE database_name = $database AND schema_name = $schema GROUP BY table_name"
+    )
+    rows = engine.fetch(Query(sql, {"database": database, "schema": SCHEMA})).to_pylist()
+    return {row["table_name"]: row["columns"] for row in rows}
+
+
 def forget(engine: DuckDBEngine, *names: str) -> None:
     """Drop tables of this schema."""
     for name in names:

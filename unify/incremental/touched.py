@@ -26,9 +26,7 @@ def touched(rids: Rids, clusters: tuple[Ints, Ints], groups: tuple[Ints, Ints], 
 
     relinked   new rids of records with other links than before
     """
-    old_of = np.full(rids.records, GONE, dtype=np.int32)
-    stays = np.flatnonzero(rids.now != GONE)
-    old_of[rids.now[stays]] = stays
+    old_of = rids.then
     other = _relabelled(rids, *clusters, old_of) | _relabelled(rids, *groups, old_of)
     other[rids.changed] = True
     other[relinked] = True
