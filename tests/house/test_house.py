@@ -93,7 +93,7 @@ NOUN_TO_TERM = {
     "Activity": "activity", "Relationship": "relationship",
     "BridgeSpec": "bridge", "ClusterSpec": "cluster", "Column": "column", "ConflationPlan": "conflation plan", "Criterion": "criterion",
     "CsvOptions": "csv options", "CustomerTable": "customer", "DedupeSpec": "dedupe", "Entity": "entity",
-    "Evidence": "evidence", "Incremental": "incremental folder", "JunkSpec": "junk spec", "Limit": "limit", "MatchPair": "match", "NormalizeStep": "normaliser",
+    "Evidence": "evidence", "Incremental": "incremental folder", "JunkSpec": "junk spec", "Joined": "joined", "Limit": "limit", "MatchPair": "match", "NormalizeStep": "normaliser",
     "OrderedEntity": "conflation order", "Preference": "preference", "Project": "project",
     "Resolution": "conflict resolution", "RowFilter": "row filter", "Rule": "rule", "ValueList": "value list",
     "Segment": "segment", "SegmentRule": "segment rule", "ListedCustomers": "list of customers",

@@ -19,7 +19,10 @@ whole project against the real columns once the sources are known (checks.py).
 """
 
 from unify.spec.bridges import BridgeSpec
-from unify.spec.conditions import Compared, Criterion, Evidence, Joined, NormalizeStep, SourceColumn, parts
+from unify.spec.conditions import Compared as Compared
+from unify.spec.conditions import Criterion, Evidence, Joined, NormalizeStep
+from unify.spec.conditions import SourceColumn as SourceColumn
+from unify.spec.conditions import parts as parts
 from unify.spec.conflation import (
     ClusterSpec,
     ConflationPlan,
@@ -39,13 +42,13 @@ from unify.spec.relationship import Activity, Relationship
 from unify.spec.resolution import CustomerTable, Resolution
 from unify.spec.segment import ListedCustomers, Projected, Segment, SegmentRule
 
+# Compared, SourceColumn and parts are of use to whoever reads nouns; nobody declares them, so they are not below
 __all__ = [
     "Activity",
     "BridgeSpec",
     "Calculation",
     "ClusterSpec",
     "Column",
-    "Compared",
     "ConflationPlan",
     "Criterion",
     "CsvOptions",
@@ -73,8 +76,6 @@ __all__ = [
     "Rule",
     "Segment",
     "SegmentRule",
-    "SourceColumn",
     "ValueList",
     "Variable",
-    "parts",
 ]
