@@ -26,6 +26,7 @@ GRAINS = {
     "ignored": ["rule", "value"],
     "evidence_model": ["rule", "comparison", "level"],
     "evidence_overlaps": ["rule", "comparison", "level", "parent_level"],
+    "evidence_kinds": ["rule", "kind", "comparison"],
     "evidence_terms": ["rule", "comparison", "value"],
     "value_verdicts": ["columns", "normalized", "value"],
     "members": ["rid"],
@@ -119,6 +120,7 @@ def test_the_sample_fills_the_tables(sample_instance):
         "value_verdicts",
         "evidence_model",
         "evidence_overlaps",
+        "evidence_kinds",
         "evidence_terms",
     }
 

@@ -6,22 +6,21 @@ that rule n left unmatched in that upper entity.
 makes  rules     one row per rule, in order of strength; rule 0 stands for always-overrides
        links     a, b, rule, score: one row per pair and rule
        ignored   rule, value, records, pairs, reason
-       evidence_model, evidence_overlaps, evidence_terms   what scored rules learned (evidence/stored.py)
+       evidence_model, evidence_overlaps, evidence_kinds, evidence_terms: what scored rules learned (evidence/stored.py)
        never     a, b (scratch): pairs that must stay apart
        stars     rule, key_group, side, rid (scratch): who shares a value in star rules
        limit_<i> rid, value (scratch): the values of the i-th limit when it is a never_two
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pyarrow as pa
 
 from unify.conflation.binding import BoundPlan
 from unify.conflation.evidence.run import EvidenceRunner
-from unify.conflation.evidence.stored import MODEL, OVERLAPS, TERMS
+from unify.conflation.evidence.stored import KINDS, MODEL, OVERLAPS, TERMS
 from unify.conflation.junk.fields import NOTHING_JUDGED, Judged
 from unify.conflation.pairs import RuleRunner
-from unify.conflation.rules import BoundRule
 from unify.core.engine import Engine
 from unify.core.progress import Progress
 from unify.core.reports import RuleReport
@@ -40,32 +39,10 @@ SELECT 0::SMALLINT AS rule, '' AS value, 0::BIGINT AS records, 0::BIGINT AS pair
 ALWAYS = (0, "always", "always match", "", "", "the records are on an always-match list")
 
 
-RunRule = Callable[[BoundRule, str], RuleReport]
-"""A bound rule and a SELECT of the rids that earlier rules matched, to the rule's report."""
-
-
-def run_rule(
-    engine: Engine, plan: ConflationPlan, rule: BoundRule, without: str, lies: Judged = NOTHING_JUDGED
-) -> RuleReport:
-    """Run one rule on all records."""
-    if rule.scored:
-        return EvidenceRunner(engine, plan, rule, without).run()
-    return RuleRunner(engine, plan, rule, without, lies.contact(rule)).run()
-
-
 def make_links(
-    engine: Engine,
-    plan: ConflationPlan,
-    bound: BoundPlan,
-    progress: Progress,
-    lies: Judged = NOTHING_JUDGED,
-    runner: RunRule | None = None,
+    engine: Engine, plan: ConflationPlan, bound: BoundPlan, progress: Progress, lies: Judged = NOTHING_JUDGED
 ) -> list[RuleReport]:
-    """Run every rule, then gather links, stars, ignored values and never-pairs; returns a report per rule.
-
-    runner   runs one rule instead of `run_rule`, and makes the same tables
-    """
-    run = runner or (lambda rule, without: run_rule(engine, plan, rule, without, lies))
+    """Run every rule, then gather links, stars, ignored values and never-pairs; returns a report per rule."""
     rows = [ALWAYS, *((b.number, b.kind, b.rule.name, b.left.entity, b.right.entity, b.sentence) for b in bound.rules)]
     engine.load(
         "rules",
@@ -81,7 +58,10 @@ def make_links(
             if rule.kind == "match" and (r.left, r.right) == (rule.left.entity, rule.right.entity)
         ]
         matched = " UNION ALL ".join(f"SELECT b AS rid FROM links_{n}" for n in earlier)
-        reports.append(run(rule, matched))
+        if rule.scored:
+            reports.append(EvidenceRunner(engine, plan, rule, matched).run())
+        else:
+            reports.append(RuleRunner(engine, plan, rule, matched, lies.contact(rule)).run())
     for step in _gather(engine, bound, reports):
         engine.build(step)
     return reports
@@ -114,13 +94,15 @@ def _gather(engine: Engine, bound: BoundPlan, reports: list[RuleReport]) -> list
 
 def _learned(engine: Engine, scored: list[int]) -> Iterator[Step]:
     """What scored rules learned, all together."""
-    for table, schema in (("evidence_model", MODEL), ("evidence_overlaps", OVERLAPS), ("evidence_terms", TERMS)):
+    schemas = {"evidence_model": MODEL, "evidence_overlaps": OVERLAPS, "evidence_kinds": KINDS, "evidence_terms": TERMS}
+    for table, schema in schemas.items():
         engine.load(f"{table}_0", schema.empty_table())
         parts = tuple(f"{table}_{n}" for n in (0, *scored))
         union = " UNION ALL ".join(f"FROM {part}" for part in parts)
         keys = {
             "evidence_model": "level NULLS FIRST",
             "evidence_overlaps": "level, parent_level",
+            "evidence_kinds": "kind",
             "evidence_terms": "value",
         }
         order = f"rule, comparison, {keys[table]}"

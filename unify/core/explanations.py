@@ -95,10 +95,39 @@ class EvidencePart(Report):
         return f"  ({parts})"
 
 
+NOTHING = 0.005
+"""Bits that are shown as 0.00."""
+
+
+class KindPart(Report):
+    """What a kind of pairs, beside those of one customer and of strangers, changes in the weight of a pair.
+
+    same        the kind is of one customer; else of different people
+    shares      comparisons that such pairs mostly share; `differs`: those that they mostly do not
+    per_match   such pairs per pair that is like a customer's own
+    bits        what all kinds of one customer, or of different people, change; the rest is of the likeliest of them
+    """
+
+    same: bool
+    shares: list[str]
+    differs: list[str]
+    per_match: float
+    bits: float
+
+    def line(self) -> str:
+        """Plain text."""
+        many = f"{100 * self.per_match:,.0f} such pairs per 100 that agree in most"
+        share = ", ".join(self.shares) or "nothing"
+        if self.same:
+            return f"one customer may differ in {', '.join(self.differs)} at once  ({many})"
+        return f"other people share {share}, but not {', '.join(self.differs)}  ({many})"
+
+
 class Waterfall(Report):
     """The evidence of a scored rule on a pair, in bits, and the customer as a whole.
 
     prior        before anything is compared: how rarely two records are one customer
+    kinds        what other kinds of pairs change: people of one household, customers who moved
     total        prior and all weights together; `probability` says the same
     threshold    the probability that the records of a customer must have on average
     vetoed       an exception holds: the pair counts as the strongest evidence against
@@ -118,12 +147,14 @@ class Waterfall(Report):
     average: float
     average_probability: float
     joined: bool
+    kinds: list[KindPart] = []
 
     def lines(self) -> Iterator[str]:
         """Plain text."""
         yield f"{self.prior:+7.2f}  before anything is compared"
         for part in self.parts:
             yield from part.lines()
+        yield from (f"{kind.bits:+7.2f}  {kind.line()}" for kind in self.kinds if abs(kind.bits) >= NOTHING)
         yield f"{self.total:+7.2f}  together: this pair alone is one customer with {chance(self.probability)}"
         yield self.whole()
 

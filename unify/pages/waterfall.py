@@ -1,6 +1,6 @@
 """The evidence of a scored rule as HTML: from the prior to the probability, a row per comparison."""
 
-from unify.core.explanations import Waterfall, chance
+from unify.core.explanations import NOTHING, Waterfall, chance
 from unify.pages.html import Child, Markup, tag
 
 HEADS = ("comparison", "one record", "the other", "alike", "bits")
@@ -15,6 +15,9 @@ def waterfall(evidence: Waterfall, sides: list[tuple[Child, Child]]) -> Markup:
     rows = [_row("before anything is compared", None, None, None, evidence.prior)]
     for part, (left, right) in zip(evidence.parts, sides, strict=True):
         rows.append(_row(part.name, left, right, f"{part.level}{part.why()}", part.bits))
+    rows += [
+        _row("other pairs", None, None, kind.line(), kind.bits) for kind in evidence.kinds if abs(kind.bits) >= NOTHING
+    ]
     alone = f"this pair alone: {chance(evidence.probability)}"
     rows.append(_row("together", None, None, tag("strong", alone), evidence.total))
     table = tag("table", tag("thead", head), tag("tbody", rows), class_="merge")

@@ -184,8 +184,8 @@ def test_overlaps_are_seen_where_they_are_and_nowhere_else():
     alone = (draw.random(200_000) < 0.05).astype(np.int8)
     levels_ = np.stack([one, other, alone], axis=1).astype(np.int8)
     none = (levels_[:1], np.zeros(1))
-    m = [np.array([0.1, 0.9])] * 3
-    [found] = overlaps((levels_, np.ones(200_000, dtype=np.int64)), none, m, 0.0)
+    among = Patterns(levels_, np.ones(200_000, dtype=np.int64))
+    [found] = overlaps(among, np.ones(200_000), none, [2, 2, 2])
     assert (found.comparison, found.parent) == (1, 0)
     seen = ((one == 1) & (other == 1)).mean() / ((one == 1).mean() * (other == 1).mean())
     assert found.lift[1, 1] == pytest.approx(np.log(seen), rel=0.05)
@@ -199,5 +199,6 @@ def test_overlaps_are_seen_where_they_are_and_nowhere_else():
 def test_what_matches_have_in_common_is_no_overlap():
     levels_ = np.array([[0, 0], [1, 1], [0, 1], [1, 0]], dtype=np.int8)
     pairs = np.array([100_000, 1_000, 500, 500])  # a thousand matches, no stranger agrees on both
-    m = [np.array([0.01, 0.99])] * 2
-    assert overlaps((levels_, pairs), (levels_, np.zeros(4)), m, 1000 / pairs.sum()) == []
+    apart = np.array([1, 0.001, 1, 1])
+    assert overlaps(Patterns(levels_, pairs), apart, (levels_, np.zeros(4)), [2, 2]) == []
+    assert overlaps(Patterns(levels_, pairs), np.ones(4), (levels_, np.zeros(4)), [2, 2]) != []

@@ -1,8 +1,8 @@
 """How much alike two values are, in levels: the lowest, one per cut of similarity, and equality.
 
 Similarity is 1 − edits / length of the longer value, where exchanged neighbours are one edit (osa). Where values are
-words, a Jaro-Winkler similarity of 0.88 or more counts too, less a tenth: it forgives a different end. Each distinct
-pair of values is compared once.
+words, a Jaro-Winkler similarity of 0.88 or more counts too, less a tenth: it forgives a different end; and texts of
+several words are compared word by word. Each distinct pair of values is compared once.
 """
 
 import numpy as np
@@ -11,6 +11,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA, JaroWinkler
 
 from unify.conflation.evidence.values import NONE, Codes, Compared, Ints, Levels
+from unify.conflation.evidence.words import by_words
 
 CUTS = (0.45, 0.60, 0.70, 0.80, 0.90)
 """Where levels begin unless a rule says otherwise."""
@@ -21,7 +22,15 @@ LESS = 0.1
 
 
 def similarity(a: list[str], b: list[str], *, wordy: bool) -> npt.NDArray[np.float32]:
-    """Similarity of texts pairwise, 0 to 1."""
+    """Similarity of texts pairwise, 0 to 1; texts of several words word by word (words.py)."""
+    whole = _similarity(a, b, wordy=wordy)
+    if not wordy:
+        return whole
+    words = by_words(a, b, lambda x, y: _similarity(x, y, wordy=True))
+    return np.asarray(np.where(np.isnan(words), whole, words), dtype=np.float32)
+
+
+def _similarity(a: list[str], b: list[str], *, wordy: bool) -> npt.NDArray[np.float32]:
     alike = process.cpdist(a, b, scorer=OSA.normalized_similarity, dtype=np.float32, workers=-1)
     if wordy:
         begins = process.cpdist(

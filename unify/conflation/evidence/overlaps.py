@@ -1,9 +1,10 @@
 """Comparisons that say the same thing twice: a full name beside its parts, a town beside its postal code.
 
 Where strangers agree on both of two comparisons more often than chance would have it, their weights may not simply be
-added. The lift of every pair of levels is measured among random pairs, less what matches add, and less the lift that
-matches have themselves. Of all pairs of comparisons a tree is kept, the strongest overlaps first (Chow-Liu): each
-comparison overlaps with one other at most, its parent, so nothing is taken away twice.
+added. The lift of every pair of levels is measured among random pairs, and among pairs that are equal in one of the
+two, each counted as far as it is of strangers; less the lift that matches have themselves. Of all pairs of comparisons
+a tree is kept, the strongest overlaps first (Chow-Liu): each comparison overlaps with one other at most, its parent, so
+nothing is taken away twice.
 
 Where both speak for one customer, the overlap is taken from the sum: at most all that the weaker of the two adds.
 """
@@ -14,12 +15,13 @@ from itertools import combinations
 
 import numpy as np
 
-from unify.conflation.evidence.values import NONE, Floats, Ints, Levels
+from unify.conflation.evidence.patterns import Patterns, Sampled
+from unify.conflation.evidence.values import NONE, Floats, Levels
 
 DOUBT = 20.0
 """Pairs of records added to what was seen and to what chance would give: a lift must be seen, not guessed."""
-DOUBTFUL = 0.2
-"""Of the pairs that are there for another reason, so many again are in doubt."""
+DOUBTFUL = 0.02
+"""Of the pairs that are taken for no strangers, so many are in doubt."""
 SURE = 3.0
 """Standard deviations that what was seen must be above what was expected."""
 NOTICEABLE = 0.1
@@ -51,37 +53,58 @@ def joint(levels: Levels, weight: Floats, one: int, other: int, shape: tuple[int
     return np.asarray(seen.reshape(shape), dtype=np.float64)
 
 
-def log_lift(seen: Floats, besides: Floats | float = 0.0) -> Floats:
-    """How much more often two levels are seen together than chance has it; `besides`: pairs seen for another reason."""
-    total = max(float(seen.sum()), 1.0)
-    chance = seen.sum(axis=1, keepdims=True) * seen.sum(axis=0, keepdims=True) / total
+def log_lift(seen: Floats, chance: Floats, besides: Floats | float = 0.0) -> Floats:
+    """How much more often levels are seen than chance has it, where that is sure; `besides`: pairs not counted."""
     doubt = DOUBT + besides * DOUBTFUL
-    lifted, expected = np.maximum(seen - besides, 0.0) + doubt, chance + doubt
-    sure = lifted - expected > SURE * np.sqrt(expected + besides)
+    lifted, expected = seen + doubt, chance + doubt
+    sure = lifted - expected > SURE * np.sqrt(expected)
     return np.asarray(np.where(sure, np.log(lifted / expected), 0.0), dtype=np.float64)
 
 
+def _by_chance(seen: Floats) -> Floats:
+    """What would be seen if the two had nothing to do with each other."""
+    total = max(float(seen.sum()), 1.0)
+    return np.asarray(seen.sum(axis=1, keepdims=True) * seen.sum(axis=0, keepdims=True) / total, dtype=np.float64)
+
+
 def overlaps(
-    among: tuple[Levels, Ints], matched: tuple[Levels, Floats], m: Sequence[Floats], matches: float
+    among: Patterns | Sampled, apart: Floats, matched: tuple[Levels, Floats], levels: Sequence[int]
 ) -> list[Overlap]:
     """The overlaps of comparisons.
 
-    among     levels (patterns × comparisons) of random pairs, and pairs per pattern
-    matched   the same of matches
-    m         share of matches at each level; `matches`: share of matches among all pairs
+    among     random pairs, and pairs equal in one comparison; `apart`: probability of each pattern to be of strangers
+    matched   levels (patterns × comparisons) and pairs per pattern of matches
+    levels    how many each comparison has
     """
     found: list[tuple[float, int, int, Floats]] = []
-    for one, other in combinations(range(len(m)), 2):
-        shape = (len(m[one]), len(m[other]))
-        seen = joint(among[0], among[1].astype(np.float64), one, other, shape)
-        lift = log_lift(seen, seen.sum() * matches * np.outer(m[one], m[other]))
-        lift = lift - log_lift(joint(*matched, one, other, shape))
+    weight = among.pairs.astype(np.float64)
+    for one, other in combinations(range(len(levels)), 2):
+        shape = (levels[one], levels[other])
+        seen = joint(among.levels, weight * apart, one, other, shape)
+        chance = _by_chance(seen)
+        lift = log_lift(seen, chance, joint(among.levels, weight * (1 - apart), one, other, shape))
+        if isinstance(among, Sampled):
+            total = max(float(seen.sum()), 1.0)
+            row = _of_equal(among, apart, one, other, shape, seen.sum(axis=0) / total)[-1]
+            column = _of_equal(among, apart, other, one, shape[::-1], seen.sum(axis=1) / total)[-1]
+            lift[-1, :-1], lift[:-1, -1] = np.maximum(lift[-1, :-1], row[:-1]), np.maximum(lift[:-1, -1], column[:-1])
+            lift[-1, -1] = max(lift[-1, -1], row[-1], column[-1])
+        own = joint(*matched, one, other, shape)
+        lift = lift - log_lift(own, _by_chance(own))
         lift = np.where(lift > NOTICEABLE, lift, 0.0)
         lift[0, :] = lift[:, 0] = 0.0  # the lowest level is no agreement
-        information = float((seen * lift).sum() / max(float(seen.sum()), 1.0))
+        information = float((chance * np.exp(lift) * lift).sum() / max(float(seen.sum()), 1.0))
         if information > 0:
             found.append((information, one, other, lift))
-    return _tree(sorted(found, key=lambda f: (-f[0], f[1], f[2])), len(m))
+    return _tree(sorted(found, key=lambda f: (-f[0], f[1], f[2])), len(levels))
+
+
+def _of_equal(among: Sampled, apart: Floats, one: int, other: int, shape: tuple[int, int], share: Floats) -> Floats:
+    """Lifts from the pairs drawn because `one` is equal; `share`: of strangers at each level of the other."""
+    drawn = among.equal[one].astype(np.float64)
+    seen = joint(among.levels, drawn * apart, one, other, shape)
+    besides = joint(among.levels, drawn * (1 - apart), one, other, shape)
+    return log_lift(seen, seen.sum(axis=1, keepdims=True) * share, besides)
 
 
 def _tree(found: Sequence[tuple[float, int, int, Floats]], comparisons: int) -> list[Overlap]:

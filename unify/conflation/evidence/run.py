@@ -3,6 +3,7 @@
 makes  links_<n>, ignored_<n>    as pairs.py
        evidence_model_<n>        rows of `evidence_model`
        evidence_overlaps_<n>     rows of `evidence_overlaps`
+       evidence_kinds_<n>        rows of `evidence_kinds`
        evidence_terms_<n>        rows of `evidence_terms`
 """
 
@@ -16,7 +17,7 @@ from scipy.sparse.csgraph import minimum_spanning_tree
 from unify.conflation.evidence.candidates import Candidates, candidates
 from unify.conflation.evidence.linkage import CAP, Linked, group
 from unify.conflation.evidence.model import Model, fit, probability
-from unify.conflation.evidence.stored import model_rows, model_table, overlaps_table, terms_table
+from unify.conflation.evidence.stored import kinds_table, model_rows, model_table, overlaps_table, terms_table
 from unify.conflation.evidence.values import Compared, Flags, Floats, Ints, compared
 from unify.conflation.evidence.weights import Scorer
 from unify.conflation.rules import BoundRule
@@ -87,6 +88,7 @@ class EvidenceRunner:
         rows = list(model_rows(self.n, self.values, model)) if model else []
         self.engine.load(f"evidence_model_{self.n}", model_table(rows))
         self.engine.load(f"evidence_overlaps_{self.n}", overlaps_table(self.n, model))
+        self.engine.load(f"evidence_kinds_{self.n}", kinds_table(self.n, model))
         self.engine.load(f"evidence_terms_{self.n}", terms_table(self.n, self.values if model else ()))
 
     def _links(self, found: Candidates, model: Model | None) -> int:

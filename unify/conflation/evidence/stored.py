@@ -3,6 +3,7 @@
 makes  evidence_model      rule, comparison, name, level, sentence, m, u, weight (bits), records (that hold a value),
                            wordy; the prior is comparison 0
        evidence_overlaps   rule, comparison, level, parent, parent_level, weight (bits): what is taken from two together
+       evidence_kinds      rule, kind, comparison, shared, same, ratio: kinds of pairs besides matches and strangers
        evidence_terms      rule, comparison, value, records: values on more records than weights.RARE
 """
 
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from unify.conflation.evidence.kinds import Kind
 from unify.conflation.evidence.model import Model, probability
 from unify.conflation.evidence.overlaps import Overlap
 from unify.conflation.evidence.values import Compared, Floats
@@ -32,6 +34,10 @@ MODEL = pa.schema(
 OVERLAPS = pa.schema(
     [("rule", pa.int16()), *((c, pa.int16()) for c in ("comparison", "level", "parent", "parent_level")),
      ("weight", pa.float64())]
+)  # fmt: skip
+KINDS = pa.schema(
+    [("rule", pa.int16()), ("kind", pa.int16()), ("comparison", pa.int16()), ("shared", pa.float64()),
+     ("same", pa.bool_()), ("ratio", pa.float64())]
 )  # fmt: skip
 TERMS = pa.schema([("rule", pa.int16()), ("comparison", pa.int16()), ("value", pa.string()), ("records", pa.int64())])
 
@@ -87,6 +93,17 @@ def overlaps_table(rule: int, model: Model | None) -> pa.Table:
     return pa.table([pa.array(list(c), f.type) for c, f in zip(columns, OVERLAPS, strict=True)], OVERLAPS)
 
 
+def kinds_table(rule: int, model: Model | None) -> pa.Table:
+    """Rows of `evidence_kinds`: one per kind and comparison, kinds numbered from 1."""
+    rows = [
+        (rule, number, k + 1, float(shared), kind.same, float(np.exp(kind.ratio)))
+        for number, kind in enumerate(model.kinds if model else (), 1)
+        for k, shared in enumerate(kind.shared)
+    ]
+    columns = zip(*rows, strict=True) if rows else [()] * len(KINDS)
+    return pa.table([pa.array(c, f.type) for c, f in zip(columns, KINDS, strict=True)], KINDS)
+
+
 def terms_table(rule: int, values: Sequence[Compared]) -> pa.Table:
     """`evidence_terms` of one rule."""
     parts = []
@@ -132,12 +149,14 @@ def stored(engine: Engine, rule: int) -> Stored | None:
     comparisons = sorted({r["comparison"] for r in rows} - {0})
     by = {k: [r for r in rows if r["comparison"] == k] for k in comparisons}
     pairs = engine.fetch(Query(query.format("evidence_overlaps", "level, parent_level"), {"rule": rule})).to_pylist()
+    kinds = engine.fetch(Query("FROM evidence_kinds WHERE rule = $rule ORDER BY kind, comparison", {"rule": rule}))
     [prior] = [r["weight"] * BIT for r in rows if r["comparison"] == 0]
     model = Model(
         tuple(np.array([r["m"] for r in by[k]]) for k in comparisons),
         tuple(np.array([r["u"] for r in by[k]]) for k in comparisons),
         prior,
         _overlaps(pairs, {k: len(by[k]) for k in comparisons}),
+        _kinds(kinds.to_pylist()),
     )
     terms: dict[int, dict[str, int]] = {k: {} for k in comparisons}
     for word in words:
@@ -158,3 +177,10 @@ def _overlaps(rows: Sequence[dict[str, Any]], levels: dict[int, int]) -> tuple[O
         lift = lifts.setdefault(key, np.zeros((levels[key[0]], levels[key[1]])))
         lift[row["level"], row["parent_level"]] = -row["weight"] * BIT
     return tuple(Overlap(child - 1, parent - 1, lift) for (child, parent), lift in sorted(lifts.items()))
+
+
+def _kinds(rows: Sequence[dict[str, Any]]) -> tuple[Kind, ...]:
+    """Kinds from their rows, which are in order."""
+    numbers = sorted({row["kind"] for row in rows})
+    of = [[row for row in rows if row["kind"] == number] for number in numbers]
+    return tuple(Kind(k[0]["same"], float(np.log(k[0]["ratio"])), np.array([r["shared"] for r in k])) for k in of)

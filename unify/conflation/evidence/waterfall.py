@@ -7,6 +7,7 @@ import numpy as np
 from scipy.cluster.hierarchy import cophenet
 
 from unify.conflation.all_records import raw_value
+from unify.conflation.evidence.kinds import RARELY
 from unify.conflation.evidence.linkage import CAP, average
 from unify.conflation.evidence.model import probability
 from unify.conflation.evidence.run import Weigher, read_values
@@ -15,7 +16,7 @@ from unify.conflation.evidence.values import NONE, Ints
 from unify.conflation.evidence.weights import RARE, Scorer
 from unify.conflation.rules import BoundRule
 from unify.core.engine import Engine
-from unify.core.explanations import EvidencePart, Waterfall
+from unify.core.explanations import EvidencePart, KindPart, Waterfall
 from unify.core.steps import Query
 
 
@@ -73,7 +74,31 @@ def waterfall(
         average=weight / BIT,
         average_probability=float(probability(np.array([weight]))[0]),
         joined=joined,
+        kinds=_kinds(scorer, left, right),
     )
+
+
+def _kinds(scorer: Scorer, left: Ints, right: Ints) -> list[KindPart]:
+    """What kinds of pairs change, those of one customer and those of others: the likeliest of each is named."""
+    parts = scorer.parts(left, right)
+    alone = np.asarray(scorer.model.prior + sum(p.weight + p.rarity + p.overlap for p in parts))
+    said = []
+    for same, change in zip((True, False), scorer.kinds(alone, parts), strict=True):
+        if not change[0]:
+            continue
+        likely = max(
+            (kind for kind in scorer.model.kinds if kind.same == same),
+            key=lambda kind: float(kind.against([p.weight + p.rarity for p in parts])[0]),
+        )
+        names = [v.name for v in scorer.values]
+        said.append(KindPart(
+            same=same,
+            shares=[n for n, a in zip(names, likely.shared, strict=True) if a >= RARELY],
+            differs=[n for n, a in zip(names, likely.shared, strict=True) if a < RARELY],
+            per_match=float(np.exp(likely.ratio)),
+            bits=float(change[0]) / BIT,
+        ))  # fmt: skip
+    return said
 
 
 def _inside(weigher: Weigher, group: Ints, left: int, right: int) -> float:

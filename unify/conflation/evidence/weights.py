@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from unify.conflation.evidence.kinds import combined
 from unify.conflation.evidence.levels import levels
 from unify.conflation.evidence.model import Model
 from unify.conflation.evidence.values import NONE, Codes, Compared, Floats, Ints, Levels
@@ -61,8 +62,14 @@ class Scorer:
         for start in range(0, len(left), chunk):
             some = slice(start, start + chunk)
             parts = self.parts(left[some], right[some])
-            total[some] = self.model.prior + sum(p.weight + p.rarity + p.overlap for p in parts)
+            alone = self.model.prior + sum(p.weight + p.rarity + p.overlap for p in parts)
+            same, different = self.kinds(np.asarray(alone), parts)
+            total[some] = alone + same + different
         return total
+
+    def kinds(self, alone: Floats, parts: Sequence[Part]) -> tuple[Floats, Floats]:
+        """What kinds of pairs add to weights and take from them; `alone`: the weights without them."""
+        return combined(alone, self.model.kinds, [p.weight + p.rarity for p in parts])
 
 
 def _rarity(values: Compared, u: float) -> Floats:
