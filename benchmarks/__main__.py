@@ -3,6 +3,8 @@
 contoso    the publisher's sample files, clean and dirty: precision, recall, f1, seconds
 pipeline   generated customers, whole run and stages: seconds, peak_mib, rows, links, customers, f1
 quality    ours on every data set, no labels, one suggest and one run: precision, recall, f1, b3, seconds, peak_mib
+peers      ours beside Splink, recordlinkage, dedupe, custmatch, GoldenMatch: one table per data set
+messy      only write the messy records of five systems, and say where
 oasis      the published test cases of OData: positive_passed, positive_total, negative_accepted, left_out
 segments   fifty segments over generated customers: refresh_s, preview_s, overlap_50x50_ms, membership_us, open_s,
            peak_mib
@@ -27,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (FileNotFoundError, ValueError) as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 2
-    print(json.dumps(found, indent=2) if options.json else "\n".join(_lines(found)))
+    print(json.dumps(found, indent=2) if options.json else options.show(found))
     return 0
 
 
@@ -36,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="what")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+    common.set_defaults(show=_shown)
     sized = argparse.ArgumentParser(add_help=False)
     sized.add_argument("--records", type=int, default=100_000, help="how many records (default 100000)")
     sized.add_argument("--seed", type=int, default=7, help="another seed, other customers (default 7)")
@@ -49,6 +52,15 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("quality", parents=[common], help="ours on every data set: how right, how fast")
     _sets(command)
     command.set_defaults(measure=_quality)
+    command = commands.add_parser("peers", parents=[common], help="ours beside its peers, in one run")
+    _sets(command)
+    command.add_argument("--peer", action="append", default=[], metavar="NAME", help="this peer; may stand again")
+    command.add_argument("--timeout", type=float, default=900, help="seconds a peer has for one set (default 900)")
+    command.add_argument("--rounds", type=int, default=1, help="turns of each; seconds are medians (default 1)")
+    command.add_argument("--growth", type=int, metavar="N", help="ours on N records of `messy` too, without peers")
+    command.set_defaults(measure=_peers, show=_peers_shown)
+    command = commands.add_parser("messy", parents=[common, sized], help="write the messy records of five systems")
+    command.set_defaults(measure=_messy)
     command = commands.add_parser("generate", parents=[common, sized], help="write the generated customers")
     command.set_defaults(measure=_generate)
     command = commands.add_parser("oasis", parents=[common], help="the published test cases of OData")
@@ -86,6 +98,29 @@ def _quality(options: argparse.Namespace) -> dict[str, Any]:
     return quality.measure(options.only, options.data, records=options.records, seed=options.seed)
 
 
+def _peers(options: argparse.Namespace) -> dict[str, Any]:
+    from benchmarks.peers import measure
+
+    return measure.measure(
+        options.only, options.peer, options.data, records=options.records, seed=options.seed,
+        timeout=options.timeout, rounds=options.rounds, growth=options.growth,
+    )  # fmt: skip
+
+
+def _peers_shown(found: Mapping[str, Any]) -> str:
+    from benchmarks.peers import measure
+
+    return measure.shown(found)
+
+
+def _messy(options: argparse.Namespace) -> dict[str, Any]:
+    from benchmarks import messy
+
+    made = messy.customers(options.records, seed=options.seed)
+    counts = {"records": made.records, "people": made.people, "true_pairs": made.true_pairs}
+    return {"files": str(made.files), "truth": str(made.truth), **counts}
+
+
 def _generate(options: argparse.Namespace) -> dict[str, Any]:
     made = generate.customers(options.records, seed=options.seed)
     return {"folder": str(made.folder), "records": made.records, "people": made.people, "true_pairs": made.true_pairs}
@@ -99,6 +134,10 @@ def _segments(options: argparse.Namespace) -> dict[str, Any]:
 
 def _oasis(options: argparse.Namespace) -> dict[str, Any]:
     return oasis.measure(options.data)
+
+
+def _shown(found: Mapping[str, Any]) -> str:
+    return "\n".join(_lines(found))
 
 
 def _lines(found: Mapping[str, Any], indent: str = "") -> list[str]:

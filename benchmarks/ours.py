@@ -19,13 +19,11 @@ def main() -> None:
     import duckdb
 
     import unify
-    from benchmarks.suggestion import suggested
-    from unify.spec import Project
 
     base = Path(talk.job["folder"])
     talk.stage("start")
     with unify.open(talk.work / "instance", create=True) as acme:
-        project = suggested(acme, Project.model_validate(talk.job["project"]), base)
+        project = acme.suggest(talk.job["project"], base=base).project
         talk.stage("suggest")
         suggest_peak = round(peak_mib(), 1)
         report = acme.run(project, base=base)
@@ -33,11 +31,10 @@ def main() -> None:
         published = acme.status().published
     if published is None:
         raise AssertionError("the run ended without an error and published nothing")
-    out = talk.work / "clusters.csv"
+    out = talk.place()
     with duckdb.connect(str(published.path), read_only=True) as connection:
-        connection.execute(
-            f"COPY (SELECT entity, key, ordinal AS cluster FROM members ORDER BY rid) TO '{out}' (HEADER)"
-        )
+        members = "SELECT entity || '|' || key AS record, ordinal AS cluster FROM members ORDER BY rid"
+        connection.execute(f"COPY ({members}) TO '{out}' (HEADER)")
     plan: dict[str, Any] = project.model_dump(mode="json", exclude_defaults=True).get("conflation", {})
     (talk.work / "plan.json").write_text(json.dumps(plan, indent=1))
     talk.stage("write")

@@ -88,5 +88,5 @@ def ours(data: DataSet, timeout: float = TIMEOUT) -> dict[str, Any]:
 def _rules(plan: dict[str, Any]) -> list[str]:
     """Names of the plan's rules, each once, in the order of the plan."""
     specs = [spec.get("rules", ()) for spec in plan.get("dedupe", {}).values()]
-    specs += [pair["rules"] for pair in plan.get("match", ())]
+    specs += [plan.get("rules", ()), *(pair["rules"] for pair in plan.get("match", ()))]
     return list(dict.fromkeys(rule["name"] for rules in specs for rule in rules))

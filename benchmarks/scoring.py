@@ -14,7 +14,7 @@ _JOINED = f"""
 SELECT t.entity, t.person, c.cluster,
        row_number() OVER (ORDER BY t.entity, t.key) AS number
 FROM read_parquet($truth) AS t
-LEFT JOIN {_CLUSTERS} AS c ON c.entity = t.entity AND c.key = t.key
+LEFT JOIN {_CLUSTERS} AS c ON c.record = t.entity || '|' || t.key
 ORDER BY t.entity, t.key
 """
 
@@ -22,13 +22,13 @@ ORDER BY t.entity, t.key
 def scored(data: DataSet, clusters: Path) -> dict[str, Any]:
     """precision, recall, f1 over pairs (across files where the set is a link), b3 and its parts, and counts.
 
-    `clusters` is a CSV of entity, key, cluster. A record that is not in it is a customer of its own, and counts in
-    `left_out`. AssertionError for a record that stands in it twice or is not of the set.
+    `clusters` is a CSV of record (entity|key) and cluster. A record that is not in it is a customer of its own, and
+    counts in `left_out`. AssertionError for a record that stands in it twice or is not of the set.
     """
     with duckdb.connect() as connection:
         found = connection.sql(_JOINED, params={"truth": str(data.truth), "clusters": str(clusters)}).to_arrow_table()
         [[rows, records]] = connection.execute(
-            f"SELECT count(*), count(DISTINCT (entity, key)) FROM {_CLUSTERS}",
+            f"SELECT count(*), count(DISTINCT record) FROM {_CLUSTERS}",
             {"clusters": str(clusters)},
         ).fetchall()
     left_out = found["cluster"].null_count

@@ -3,9 +3,10 @@
 On stdin comes one JSON job:
 
     set       name of the data set
-    entities  [{name, file, key}], files as full paths: the copies of benchmarks/sets.py, CSV for peers
-    across    true when records of different files are linked, false when one file is deduplicated
-    labels    pairs of records with the truth about them, a CSV (entity_a, key_a, entity_b, key_b, label), or null
+    tables    for peers: CSV files that benchmarks/peers/tables.py made, each with a column `record`, unique over the
+              set; one is deduplicated, two are linked
+    truth     for peers that must be shown labels: a CSV of record and person; null for the others
+    folder, project   for ours: where the raw files are, and a project that names them
     work      an empty folder for whatever the script writes
     started   seconds since the epoch, when the process was asked for
 
@@ -43,12 +44,16 @@ class Talk:
         self.stages[name] = round(self.stages.get(name, 0.0) + now - self._clock, 3)
         self._clock = now
 
-    def clusters(self, rows: Iterable[tuple[Any, Any, Any]]) -> str:
-        """Writes (entity, key, cluster) of every record to a CSV of its own; its path."""
-        path = self.work / f"clusters-{self._answers}.csv"
+    def place(self) -> Path:
+        """Where the clusters of the next answer go: a CSV with the columns record and cluster."""
+        return self.work / f"clusters-{self._answers}.csv"
+
+    def clusters(self, rows: Iterable[tuple[Any, Any]]) -> str:
+        """Writes (record, cluster) of every record there; the path. A record left out is a customer of its own."""
+        path = self.place()
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(["entity", "key", "cluster"])
+            writer.writerow(["record", "cluster"])
             writer.writerows(rows)
         return str(path)
 
