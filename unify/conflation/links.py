@@ -12,7 +12,7 @@ makes  rules     one row per rule, in order of strength; rule 0 stands for alway
        limit_<i> rid, value (scratch): the values of the i-th limit when it is a never_two
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 
@@ -21,6 +21,7 @@ from unify.conflation.evidence.run import EvidenceRunner
 from unify.conflation.evidence.stored import KINDS, MODEL, OVERLAPS, TERMS
 from unify.conflation.junk.fields import NOTHING_JUDGED, Judged
 from unify.conflation.pairs import RuleRunner
+from unify.conflation.rules import BoundRule
 from unify.core.engine import Engine
 from unify.core.progress import Progress
 from unify.core.reports import RuleReport
@@ -39,10 +40,32 @@ SELECT 0::SMALLINT AS rule, '' AS value, 0::BIGINT AS records, 0::BIGINT AS pair
 ALWAYS = (0, "always", "always match", "", "", "the records are on an always-match list")
 
 
+RunRule = Callable[[BoundRule, str], RuleReport]
+"""A bound rule and a SELECT of the rids that earlier rules matched, to the rule's report."""
+
+
+def run_rule(
+    engine: Engine, plan: ConflationPlan, rule: BoundRule, without: str, lies: Judged = NOTHING_JUDGED
+) -> RuleReport:
+    """Run one rule on all records."""
+    if rule.scored:
+        return EvidenceRunner(engine, plan, rule, without).run()
+    return RuleRunner(engine, plan, rule, without, lies.contact(rule)).run()
+
+
 def make_links(
-    engine: Engine, plan: ConflationPlan, bound: BoundPlan, progress: Progress, lies: Judged = NOTHING_JUDGED
+    engine: Engine,
+    plan: ConflationPlan,
+    bound: BoundPlan,
+    progress: Progress,
+    lies: Judged = NOTHING_JUDGED,
+    runner: RunRule | None = None,
 ) -> list[RuleReport]:
-    """Run every rule, then gather links, stars, ignored values and never-pairs; returns a report per rule."""
+    """Run every rule, then gather links, stars, ignored values and never-pairs; returns a report per rule.
+
+    runner   runs one rule instead of `run_rule`, and makes the same tables
+    """
+    run = runner or (lambda rule, without: run_rule(engine, plan, rule, without, lies))
     rows = [ALWAYS, *((b.number, b.kind, b.rule.name, b.left.entity, b.right.entity, b.sentence) for b in bound.rules)]
     engine.load(
         "rules",
@@ -58,10 +81,7 @@ def make_links(
             if rule.kind == "match" and (r.left, r.right) == (rule.left.entity, rule.right.entity)
         ]
         matched = " UNION ALL ".join(f"SELECT b AS rid FROM links_{n}" for n in earlier)
-        if rule.scored:
-            reports.append(EvidenceRunner(engine, plan, rule, matched).run())
-        else:
-            reports.append(RuleRunner(engine, plan, rule, matched, lies.contact(rule)).run())
+        reports.append(run(rule, matched))
     for step in _gather(engine, bound, reports):
         engine.build(step)
     return reports
