@@ -24,7 +24,7 @@ ADDS = 0.002
 NEARLY = 0.95
 """Of rules that add nearly as much as the best one, the one that strangers are least likely to pass is taken."""
 JOINED = 50
-"""Pairs a record that a rule may look at: what is equal is joined, the other conditions are tried on what that gives."""
+"""Pairs a record that a rule may look at: what is equal is joined, the other conditions are tried on the pairs."""
 WIDENED = 400
 """Conjunctions that are tried with one more condition, those that find most first."""
 

@@ -14,17 +14,7 @@ import pyarrow as pa
 
 from unify.conflation.binding import bind, plan_of
 from unify.conflation.evidence.candidates import candidates
-from unify.conflation.evidence.model import (
-    FIRST_GUESS,
-    FIRST_MATCHES,
-    Model,
-    Patterns,
-    learn,
-    patterns,
-    probability,
-    random_pairs,
-    shares,
-)
+from unify.conflation.evidence.model import Drawn, Model, Patterns, fit, patterns, probability
 from unify.conflation.evidence.run import read_values
 from unify.conflation.evidence.values import Compared, Floats, Ints
 from unify.conflation.evidence.weights import Scorer
@@ -131,7 +121,8 @@ def study(
     left, right, said = _with_known(found.left[kept], found.right[kept], rids, labelled)
     if not len(left):
         raise SpecError("no two records have anything telling in common", where="sources")
-    model, seen, place = _learned(values, left, right, np.flatnonzero(is_seed), total)
+    model, _, _ = fit(values, left, right, None, None if seeds is None else Drawn(is_seed, total))
+    seen, place = patterns(values, left, right)
     certainty = _sharpened(probability(Scorer(values, model).weigh(left, right)), place, said)
     numbers = engine.fetch(Query("SELECT entity_no FROM records ORDER BY rid")).column(0).to_numpy()
     return Studied(
@@ -252,18 +243,3 @@ def _counted(engine: Engine, values: Compared, columns: Sequence[str], k: int) -
     any_there = " OR ".join(f"h{k}_{i} IS NOT NULL" for i in range(len(columns)))
     filled = int(scalar(engine, Query(f"SELECT count(*) FROM {HASHED} WHERE {any_there}")))
     return replace(values, counts=counts, filled=filled)
-
-
-def _learned(
-    values: Sequence[Compared], left: Ints, right: Ints, seeds: Ints, total: int
-) -> tuple[Model, Patterns, Ints]:
-    """As evidence.model.fit, over pairs with a seed in them."""
-    a, b = random_pairs(len(seeds), None)
-    among, _ = patterns(values, seeds[a], seeds[b])
-    found, place = patterns(values, left, right)
-    everybody = [shares(among, k, v.levels, among.pairs.astype(np.float64)) for k, v in enumerate(values)]
-    pairs = len(seeds) * (total - len(seeds)) + len(seeds) * (len(seeds) - 1) // 2
-    guess = min(FIRST_GUESS, FIRST_MATCHES * total / max(total * (total - 1) // 2, 1))
-    learned = learn(found, everybody, pairs, guess, among=among)
-    prior = float(np.log(learned.matches / (1 - learned.matches)))
-    return Model(learned.m, learned.u, prior, learned.overlaps), found, place

@@ -74,14 +74,34 @@ class Model:
         return level_weights(self.m[comparison], self.u[comparison])
 
 
-def fit(values: Sequence[Compared], left: Ints, right: Ints, lower: Flags | None) -> tuple[Model, Patterns, Learned]:
-    """The model of these records, from their candidate pairs."""
-    records, counts = len(values[0].codes), [v.levels for v in values]
-    among = sampled(values, *random_pairs(records, lower), lower)
+@dataclass(frozen=True)
+class Drawn:
+    """The records at hand are a part of all: `records` in all, of which `seeds` (flags) were drawn by lot.
+
+    The others were added because they share something with a seed, so only pairs with a seed are as among all.
+    """
+
+    seeds: Flags
+    records: int
+
+
+def fit(
+    values: Sequence[Compared], left: Ints, right: Ints, lower: Flags | None, drawn: Drawn | None = None
+) -> tuple[Model, Patterns, Learned]:
+    """The model of these records, from their candidate pairs; with `drawn`, from those with a seed in them."""
+    counts = [v.levels for v in values]
+    if drawn is None:
+        records = len(values[0].codes)
+        pairs = all_pairs(records, lower)
+        among = sampled(values, *random_pairs(records, lower), lower)
+    else:
+        records, chosen = drawn.records, np.flatnonzero(drawn.seeds)
+        pairs = all_pairs(records, None) - all_pairs(records - len(chosen), None)
+        one, other = random_pairs(len(chosen), None)
+        among = sampled(values, chosen[one], chosen[other], lower, drawn.seeds)
     found, _ = patterns(values, left, right)
     everybody = [shares(among, k, n, among.pairs.astype(np.float64)) for k, n in enumerate(counts)]
-    pairs = all_pairs(records, lower)
-    guess = min(FIRST_GUESS, FIRST_MATCHES * records / max(pairs, 1))
+    guess = min(FIRST_GUESS, FIRST_MATCHES * records / max(all_pairs(records, lower), 1))
     learned = learn(found, everybody, pairs, guess, among=among, traits=traits(values))
     prior = float(np.log(learned.matches / (1 - learned.matches)))
     return Model(learned.m, learned.u, prior, learned.overlaps, learned.kinds), found, learned

@@ -62,9 +62,15 @@ def patterns(values: Sequence[Compared], left: Ints, right: Ints) -> tuple[Patte
     return Patterns(np.stack(split, axis=1).astype(np.int8), pairs.astype(np.int64)), place
 
 
-def sampled(values: Sequence[Compared], left: Ints, right: Ints, lower: Flags | None) -> Sampled:
-    """Patterns of the random pairs given, and of pairs drawn because they share a value."""
-    drawn = [(left, right), *(equal_pairs(v, lower, k) for k, v in enumerate(values))]
+def sampled(
+    values: Sequence[Compared], left: Ints, right: Ints, lower: Flags | None, seeds: Flags | None = None
+) -> Sampled:
+    """Patterns of the random pairs given, and of pairs drawn because they share a value; with `seeds`, of one."""
+    drawn = [(left, right)]
+    for k, v in enumerate(values):
+        a, b = equal_pairs(v, lower, k)
+        kept = seeds[a] | seeds[b] if seeds is not None else np.ones(len(a), dtype=np.bool_)
+        drawn.append((a[kept], b[kept]))
     found, place = patterns(values, *(np.concatenate(side) for side in zip(*drawn, strict=True)))
     ends = np.cumsum([0, *(len(a) for a, _ in drawn)])
     counts = [np.bincount(place[a:b], minlength=len(found.pairs)) for a, b in pairwise(ends)]
