@@ -18,6 +18,7 @@ from ingest.labels import Suggestion, canonical, suggest_labels
 from unify.core.engine import Engine, scalar
 from unify.core.names import quote, table_of
 from unify.core.steps import Query
+from unify.proposal.meanings import Meant, by_values
 from unify.spec import Joined, NormalizeStep, Project, SourceColumn, parts
 
 FULL, FIRST, LAST = "Person.FullName", "Person.FirstName", "Person.LastName"
@@ -92,6 +93,10 @@ class _Column:
     label: str | None
     is_key: bool
     distinct: int
+    meaning: str = ""
+
+    def __post_init__(self) -> None:
+        self.meaning = self.label if self.label and not self.is_key else f"name:{self.name.casefold()}"
 
 
 Group = tuple[str, list[_Column]]
@@ -111,7 +116,7 @@ class Found:
 def find_attributes(engine: Engine, project: Project, entities: Sequence[str]) -> Found:
     """Look at the ingested tables of these entities; deterministic, whatever the order of their rows."""
     found = Found([])
-    columns = [c for entity in entities for c in _columns(engine, project, entity, found)]
+    columns = _by_values(engine, [c for entity in entities for c in _columns(engine, project, entity, found)], found)
     several = len(entities) > 1
     groups = [g for g in _grouped(engine, columns) if _tells(g, several, found)]
     groups = _one_kind_of_name(_without_repeats(engine, groups, found), entities, found)
@@ -163,12 +168,24 @@ def _once(proposed: Mapping[str, Suggestion], declared: Mapping[str, str]) -> di
     return {column: s.label for column, s in proposed.items() if column in kept}
 
 
+def _by_values(engine: Engine, columns: list[_Column], found: Found) -> list[_Column]:
+    """Columns that mean by their values what others mean by their names; their labels are proposed too."""
+    free = [c for c in columns if not c.is_key]
+    told = by_values(engine, [Meant(c.entity, c.name, c.meaning) for c in free])
+    for column, meant in zip(free, told, strict=True):
+        if meant.meaning != column.meaning:
+            column.meaning = meant.meaning
+            if meant.labelled:
+                column.label = meant.meaning
+                found.labels[column.entity][column.name] = meant.meaning
+    return columns
+
+
 def _grouped(engine: Engine, columns: Sequence[_Column]) -> list[Group]:
-    """Columns of one meaning: by label, else by name; the key of an entity only where another entity refers to it."""
+    """Columns of one meaning; the key of an entity only where another entity refers to it."""
     groups: dict[str, list[_Column]] = {}
     for column in columns:
-        meaning = column.label if column.label and not column.is_key else f"name:{column.name.casefold()}"
-        groups.setdefault(meaning, []).append(column)
+        groups.setdefault(column.meaning, []).append(column)
     found = []
     for meaning, group in groups.items():
         kept = group if _refer(engine, group) else [c for c in group if not c.is_key]

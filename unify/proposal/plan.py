@@ -7,18 +7,18 @@ from typing import Literal
 
 import numpy as np
 
-from unify.proposal.attributes import Attribute
+from unify.proposal.attributes import FULL, Attribute
 from unify.proposal.search import Condition, Found
 from unify.proposal.study import Studied, evidence_of
 from unify.spec import ConflationPlan, Criterion, JunkSpec, Limit, OrderedEntity, Rule
 from unify.spec.conditions import Veto
 
 EVIDENCE = "evidence"
-ALIKE_PER_CENT: dict[bool, tuple[Literal["jaro_winkler", "levenshtein"], int]] = {
-    True: ("jaro_winkler", 90),
-    False: ("levenshtein", 80),
-}
-"""By whether it is a name: how texts are compared that are to be alike."""
+Alike = tuple[Literal["jaro_winkler", "levenshtein", "token_sort"], int]
+WORDS_ALIKE: Alike = ("token_sort", 90)
+NAMES_ALIKE: Alike = ("jaro_winkler", 90)
+TEXTS_ALIKE: Alike = ("levenshtein", 80)
+"""How texts are compared that are to be alike: whole names in any order of words, names, all others."""
 NO_TWO = 0.001
 """Records of an entity that have another one in it, as a share, below which the entity has one record a person."""
 ENOUGH_RECORDS = 100
@@ -68,7 +68,7 @@ def _criterion(condition: Condition, attribute: Attribute) -> Criterion:
     )
     if condition.equal:
         return made
-    compare, precision = ALIKE_PER_CENT[attribute.is_name]
+    compare, precision = WORDS_ALIKE if attribute.label == FULL else NAMES_ALIKE if attribute.is_name else TEXTS_ALIKE
     return made.model_copy(update={"compare": compare, "precision": precision})
 
 
