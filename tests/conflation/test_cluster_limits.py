@@ -309,6 +309,19 @@ def test_a_key_group_over_entities_comes_apart_where_a_limit_says(engine: DuckDB
     assert [c[:2] for c in cuts] == [(0, 1), (2, 3)], "the link between entities holds: 0 with 2"
 
 
+def test_a_weak_common_link_inside_an_entity_yields_to_a_strong_one_between_entities(engine: DuckDBEngine) -> None:
+    """A couple: by name and e-mail 0 goes with 3, 1 with 2; by e-mail alone everybody belongs together."""
+    kinds = KINDS | {4: "common", 5: "common"}
+    world = oracle.World(
+        entity=(0, 0, 1, 1), links=((0, 3, 4, 1.0), (1, 2, 4, 1.0)), groups=((5, (0, 1, 2, 3)),), kinds=kinds,
+        values=({0: "1971", 1: "1973"},),
+    )  # fmt: skip
+    group, clusters, cuts, _ = run(engine, world)
+    assert group == {0: 0, 1: 1, 2: 2, 3: 3}, "members 2 and 3 have no birth date, and are two people"
+    assert clusters == {0: 0, 1: 1, 2: 1, 3: 0}
+    assert {(a, b) for a, b, *_ in cuts} == {(0, 1), (0, 2), (2, 3)}
+
+
 def test_a_common_link_inside_an_entity_counts_as_one_record_of_it(engine: DuckDBEngine) -> None:
     links = [(1, 2, 4, 1.0), (0, 1, 4, 1.0), (0, 3, 4, 0.75)]
     _, clusters, cuts, _ = run(engine, common_world((0, 1, 1, 1), links, at_most_one=frozenset({1})))

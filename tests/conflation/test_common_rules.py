@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from unify.conflation.binding import bind
+from unify.conflation.cluster import cluster
 from unify.conflation.links import make_links
 from unify.conflation.normalize import Lists
 from unify.conflation.overrides import resolve_overrides
@@ -85,6 +86,7 @@ WORLDS = st.fixed_dictionaries(
         for entity, columns in ENTITIES.items()
     }
 )
+LIMITS = st.lists(st.sampled_from([{"never_two": "Born"}, {"max_records": 3}]), max_size=2, unique_by=str)
 OVERRIDES = pa.schema([(c, pa.string()) for c in ("list", "kind", "entity1", "key1", "entity2", "key2")])
 quickly = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -186,7 +188,7 @@ def concatenated(
         names[repr(compared)] = [f"c{number}_{i}" for i in range(width)]
     for n, entity in enumerate(ENTITIES):
         for i, row in enumerate(world[entity]):
-            cells: dict[str, Any] = {"Id": f"{n}:{i:04}"}
+            cells: dict[str, Any] = {"Id": f"{n}:{i:04}", "Born": row.get("Born")}
             for key, compared in wanted.items():
                 for name, column in zip(names[key], _columns(compared, entity), strict=False):
                     parts = column["join"] if isinstance(column, dict) else None
@@ -195,7 +197,7 @@ def concatenated(
             rows.append(cells)
     dated = {name for key, compared in wanted.items() if compared.get("field") == "Born" for name in names[key]}
     columns = [name for several in names.values() for name in several]
-    schema = pa.schema([("Id", TEXT), *((c, DATE if c in dated else TEXT) for c in columns)])
+    schema = pa.schema([("Id", TEXT), ("Born", DATE), *((c, DATE if c in dated else TEXT) for c in columns)])
     plan = [
         {
             **rule,
@@ -219,15 +221,19 @@ def _columns(compared: dict[str, Any], entity: str) -> list[Any]:
 
 
 @settings(quickly, max_examples=25)
-@given(world=WORLDS, first=RULES, second=RULES)
-def test_the_same_links_as_of_one_entity_that_holds_all_records(
-    world: dict[str, list[dict[str, Any]]], first: Any, second: Any
+@given(world=WORLDS, first=RULES, second=RULES, limits=LIMITS)
+def test_the_same_links_and_customers_as_of_one_entity_that_holds_all_records(
+    world: dict[str, list[dict[str, Any]]], first: Any, second: Any, limits: list[dict[str, Any]]
 ) -> None:
     rules = [{"name": "one", **first}, {"name": "two", **second}]
     plan, table = concatenated(rules, world)
+    plan["conflation"]["limits"] = limits
+    mine_plan, its_plan = project(rules, limits=limits), Project.model_validate(plan)
+    assert mine_plan.conflation is not None
+    assert its_plan.conflation is not None
     with DuckDBEngine(threads=1) as engine, DuckDBEngine(threads=1) as other:
-        reports = run(engine, project(rules), tables(world))
-        alone = run(other, Project.model_validate(plan), {"all.Records": table})
+        reports = run(engine, mine_plan, tables(world))
+        alone = run(other, its_plan, {"all.Records": table})
         for mine, its in zip(reports, alone, strict=True):
             assert (mine.shape, mine.candidates, mine.links) == (its.shape, its.candidates, its.links)
             if mine.shape == "star":
@@ -235,3 +241,7 @@ def test_the_same_links_as_of_one_entity_that_holds_all_records(
                 assert shared(engine, mine.rule) == shared(other, its.rule)
             else:
                 assert links(engine, mine.rule) == links(other, its.rule)
+        found = cluster(engine, mine_plan.conflation)
+        assert found.clusters == cluster(other, its_plan.conflation).clusters
+        said = Query("SELECT rid, cluster FROM clusters ORDER BY rid")
+        assert engine.fetch(said).to_pylist() == other.fetch(said).to_pylist()

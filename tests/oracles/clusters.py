@@ -28,18 +28,14 @@ class World:
     max_records: int | None = None
     anchored: bool = False
 
-    def pairs(self, *, by_entity: bool = False) -> list[tuple[int, int, int]]:
-        """All linked pairs as (a, b, rule), strongest first, key groups expanded to all their pairs.
-
-        Equally strong groups come in the order of their members; `by_entity`: of those in one entity.
-        """
+    def pairs(self) -> list[tuple[int, int, int]]:
+        """All linked pairs as (a, b, rule), strongest first, key groups expanded to all their pairs."""
         ordered = [(rule, -score, (a, b), a, b) for a, b, rule, score in self.links]
         for rule, group in self.groups:
-            whole = tuple(sorted(group))
-            for members in self.parts(whole) if by_entity else [whole]:
-                for a, b in combinations(members, 2):
-                    if self.kinds[rule] != "match" or self.entity[a] != self.entity[b]:
-                        ordered.append((rule, -1.0, members, a, b))
+            members = tuple(sorted(group))
+            for a, b in combinations(members, 2):
+                if self.kinds[rule] != "match" or self.entity[a] != self.entity[b]:
+                    ordered.append((rule, -1.0, members, a, b))
         return [(a, b, rule) for rule, _, _, a, b in sorted(ordered)]
 
     def parts(self, group: tuple[int, ...]) -> list[tuple[int, ...]]:
@@ -100,9 +96,10 @@ def solve(world: World) -> tuple[dict[int, int], dict[int, int], list[tuple[int,
     count = len(world.entity)
     pairs = world.pairs()
     inside = [p for p in pairs if world.inside(*p)]
-    outside = [p for p in pairs if not world.inside(*p) or world.kinds.get(p[2]) == "common"]
+    common = [p for p in pairs if world.kinds.get(p[2]) == "common"]
+    outside = [p for p in pairs if not world.inside(*p) or p in common]
     tentative = closure(count, [(a, b) for a, b, _ in inside])
-    first = [p for p in world.pairs(by_entity=True) if p[2] == 0 or world.inside(*p)]
+    first = [p for p in pairs if p[2] == 0 or world.inside(*p) or p in common]
     together, refused = greedy(world, [frozenset({rid}) for rid in range(count)], first, tentative)
     group = closure(count, [(a, b) for a, b, _ in inside if together[a] == together[b]])
     parts: dict[int, set[int]] = {}

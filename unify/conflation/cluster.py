@@ -5,10 +5,10 @@ makes  dedupe_groups  rid, grp (scratch): one row per record; grp is the smalles
        cuts           one row per linked pair that yielded: a, b, rule, score (of its strongest rule), limit, detail
 
 Two rounds. The first makes dedupe groups from the links inside entities; the second joins dedupe groups, each as one
-node, by all other links. Always-links take part in both, first, so a rule yields to them; so do links of common rules:
-those inside an entity are of the first round, and the second goes over them again. Components come from scipy on
-integer arrays (1 M records with 1.5 M links: 0.5 s); only components that violate something are taken apart and put
-together again link by link, strongest first.
+node, by all other links. Always-links take part in both, first, so a rule yields to them. So do links of common rules,
+lest a strong one between entities yields to a weak one inside. Components come from scipy on integer arrays (1 M
+records with 1.5 M links: 0.5 s); only components that violate something are taken apart and put together again link by
+link, strongest first.
 
     records ─dedupe, common, always─▶ dedupe groups ─always, common, match─▶ clusters
 """
@@ -100,8 +100,8 @@ class Links:
     inside: Flags
     """Both records of one entity: makes dedupe groups."""
     common: Flags
-    """Found by a common rule, be it the strongest or not. Both rounds need those inside an entity: the second, because
-    a key group whose parts the first took apart hangs together by them alone."""
+    """Found by a common rule, be it the strongest or not. The second round needs those inside an entity, too: a key
+    group that the first took apart may hang together by them alone."""
 
     @classmethod
     def of(cls, a: Ints, b: Ints, rule: Ints, score: npt.NDArray[np.float32], entity: Ints, rules: Ints) -> "Links":
@@ -163,7 +163,7 @@ def cluster(engine: Engine, plan: ConflationPlan, progress: Progress = silent) -
     _refuse_contradictions(engine, links, never)
     facts = _read_facts(engine, plan, entity, never)
     itself = np.arange(len(entity), dtype=np.int32)
-    found = decide(facts, links, lambda stars, bad, entity: _key_groups(engine, stars, bad, entity))
+    found = decide(facts, links, lambda stars, bad: _key_groups(engine, stars, bad))
     group, clusters, cuts = found.group, found.clusters, found.cuts
     progress("cluster", f"{len(cuts)} links yielded to a limit")
     for name, column, labels in (("dedupe_groups", "grp", group), ("clusters", "cluster", clusters)):
@@ -188,8 +188,8 @@ class Decided:
     violated: bool
 
 
-KeyGroups = Callable[[str, Flags, Ints | None], tuple[Event, ...]]
-"""Key groups of star rules, INSIDE or OUTSIDE, of records with their flag set; with `entity` one part per entity."""
+KeyGroups = Callable[[str, Flags], tuple[Event, ...]]
+"""Key groups of star rules, INSIDE or OUTSIDE, of records with their flag set."""
 INSIDE = "side IS NULL"
 """Rows of `stars` that the first round is about: those of dedupe and common rules."""
 OUTSIDE = f"side IS NOT NULL OR rule IN ({COMMON})"
@@ -201,9 +201,9 @@ def decide(facts: "Facts", links: Links, key_groups: KeyGroups) -> Decided:
     itself = np.arange(len(facts.entity), dtype=np.int32)
     inside = links.where(links.inside)
     tentative = components(len(itself), inside.a, inside.b)
-    first_round = links.where(links.inside | (links.rule == 0))
-    dedupe = _round(key_groups, first_round, facts.limits(tentative), itself, INSIDE, facts.entity)
-    group = _dedupe_groups(dedupe, inside)
+    first_round = links.where(links.inside | links.common | (links.rule == 0))
+    dedupe = _round(key_groups, first_round, facts.limits(tentative), itself, INSIDE)
+    group = _dedupe_groups(dedupe, inside, facts.entity)
 
     first, node = np.unique(group, return_inverse=True)
     limits = facts.limits(group)
@@ -333,13 +333,10 @@ def _refuse_contradictions(engine: Engine, links: Links, never: Ints) -> None:
 # ── one round ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _round(
-    key_groups: KeyGroups, links: Links, limits: Limits, node: Ints, stars: str, entity: Ints | None = None
-) -> _Round:
+def _round(key_groups: KeyGroups, links: Links, limits: Limits, node: Ints, stars: str) -> _Round:
     """Components over nodes; the violating ones are taken apart and put together again by strength.
 
-    stars    which rows of `stars` this round is about
-    entity   of every record, when only the part of a key group inside one entity counts
+    `stars`: which rows of that table this round is about.
     """
     a, b = node[links.a], node[links.b]
     labels = components(len(limits.sizes), a, b)
@@ -347,7 +344,7 @@ def _round(
     if not bad.any():
         return _Round(node, labels)
     nodes = np.flatnonzero(bad).astype(np.int32)
-    groups = key_groups(stars, bad[node], entity)
+    groups = key_groups(stars, bad[node])
     grouped = np.array(sorted({g.rule for g in groups}), dtype=np.int32)
     single = links.where(bad[a] & ~np.isin(links.rule, grouped))
     columns = (single.rule.tolist(), (-single.score).tolist(), single.a.tolist(), single.b.tolist())
@@ -358,8 +355,8 @@ def _round(
     return _Round(node, labels, joining, refused, groups)
 
 
-def _key_groups(engine: Engine, stars: str, bad: Flags, entity: Ints | None) -> tuple[Event, ...]:
-    """The key groups of star rules whose records are in violating components; with `entity` one part per entity.
+def _key_groups(engine: Engine, stars: str, bad: Flags) -> tuple[Event, ...]:
+    """The key groups of star rules whose records are in violating components.
 
     Their star links stand for all pairs; when the link to the hub yields, the others still belong together.
     """
@@ -370,28 +367,27 @@ def _key_groups(engine: Engine, stars: str, bad: Flags, entity: Ints | None) -> 
     rule, group = (table.column(c).to_numpy()[chosen] for c in ("rule", "key_group"))
     side_of, rid = table.column("side").to_numpy()[chosen], rid[chosen]
     whole = table.column("whole").to_numpy(zero_copy_only=False)[chosen]
-    part = np.zeros(len(rid), dtype=np.int32) if entity is None else entity[rid]
-    order = np.lexsort((rid, part, group, rule))
-    rule, group, part, side_of, rid, whole = (column[order] for column in (rule, group, part, side_of, rid, whole))
+    order = np.lexsort((rid, group, rule))
+    rule, group, side_of, rid, whole = (column[order] for column in (rule, group, side_of, rid, whole))
     begins = np.ones(len(rid), dtype=np.bool_)
-    begins[1:] = (rule[1:] != rule[:-1]) | (group[1:] != group[:-1]) | (part[1:] != part[:-1])
+    begins[1:] = (rule[1:] != rule[:-1]) | (group[1:] != group[:-1])
     starts = np.flatnonzero(begins).tolist()
     bounds = pairwise([*starts, len(rid)])
     found = ((i, Event(int(rule[i]), -1.0, tuple(rid[i:j].tolist()), int(side_of[i:j].sum()))) for i, j in bounds)
     return tuple(event for i, event in found if 0 < (1 if whole[i] else event.uppers) < len(event.members))
 
 
-def _dedupe_groups(dedupe: _Round, inside: Links) -> Ints:
+def _dedupe_groups(dedupe: _Round, inside: Links, entity: Ints) -> Ints:
     """The dedupe groups: components over links inside entities that were not refused.
 
-    Always-links between entities took part in the round but make no dedupe group; hence components once more.
+    Links between entities took part in the round but make no dedupe group; hence components once more.
     """
     labels = dedupe.labels
     kept = labels[inside.a] == labels[inside.b]
     a, b = [inside.a[kept]], [inside.b[kept]]
-    hubs: dict[tuple[Event, int], int] = {}
+    hubs: dict[tuple[Event, int, int], int] = {}
     for event in dedupe.groups:
-        hub = [hubs.setdefault((event, int(labels[rid])), rid) for rid in event.members]
+        hub = [hubs.setdefault((event, int(labels[rid]), int(entity[rid])), rid) for rid in event.members]
         a, b = [*a, np.array(hub, dtype=np.int32)], [*b, np.array(event.members, dtype=np.int32)]
     return components(len(labels), np.concatenate(a), np.concatenate(b))
 

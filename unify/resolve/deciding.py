@@ -133,7 +133,7 @@ class Deciding:
         value = subject.value(by_entity[subject.entity])
         return None if value is None else value.text
 
-    def _key_groups(self, stars: str, bad: Flags, entity: Ints | None) -> tuple[Event, ...]:
+    def _key_groups(self, stars: str, bad: Flags) -> tuple[Event, ...]:
         """Key groups of star rules after, whose records are in violating components."""
         kinds = ("dedupe", "common") if stars == INSIDE else ("match", "common")
         found: set[Event] = set()
@@ -148,19 +148,16 @@ class Deciding:
                         keys |= forms.keys(subject, side)
             for key in keys:
                 if self.linking.counts(forms, key, after=True):
-                    found.update(self._events(forms, key, entity))
+                    found.update(self._events(forms, key))
         return tuple(sorted(found))
 
-    def _events(self, forms: RuleForms, key: tuple[str, ...], entity: Ints | None) -> list[Event]:
+    def _events(self, forms: RuleForms, key: tuple[str, ...]) -> list[Event]:
         upper = self._members(forms, "right", key)
         lower = set() if forms.rule.one_table else self._members(forms, "left", key)
         members = sorted(self.place[rid] for rid in upper | lower)
         if forms.rule.kind == "match":
             return [Event(forms.rule.number, -1.0, tuple(members), len(upper))] if upper and lower else []
-        parts: dict[int, list[int]] = {}
-        for member in members:
-            parts.setdefault(0 if entity is None else int(entity[member]), []).append(member)
-        return [Event(forms.rule.number, -1.0, tuple(part), 0) for part in parts.values() if len(part) > 1]
+        return [Event(forms.rule.number, -1.0, tuple(members), 0)] if len(members) > 1 else []
 
     def _members(self, forms: RuleForms, side: str, key: tuple[str, ...]) -> set[int]:
         found: set[int] = set()
