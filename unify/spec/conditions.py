@@ -79,10 +79,10 @@ def _listed(value: Any) -> Any:
 
 
 def _kind(value: Any) -> str:
-    return "joined" if isinstance(value, (dict, Joined)) else "column"
+    return "<joined>" if isinstance(value, (dict, Joined)) else "<column>"
 
 
-_OneColumn = Annotated[Annotated[str, Tag("column")] | Annotated[Joined, Tag("joined")], Discriminator(_kind)]
+_OneColumn = Annotated[Annotated[str, Tag("<column>")] | Annotated[Joined, Tag("<joined>")], Discriminator(_kind)]
 SourceColumns = Annotated[
     tuple[_OneColumn, ...],
     BeforeValidator(_listed, json_schema_input_type=SourceColumn | tuple[SourceColumn, ...]),
