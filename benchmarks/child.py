@@ -59,6 +59,8 @@ def run(
         _end(process)
         for thread in threads:
             thread.join()
+        if process.stdout is not None:
+            process.stdout.close()
     if not outcome.answers and outcome.failure is None:
         outcome.failure = f"exit code {process.returncode}: {_last_words(errors)}"
     return outcome

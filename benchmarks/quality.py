@@ -38,7 +38,9 @@ def measure(
     A set on which ours fails has `failed` instead of scores. ValueError for an unknown set, FileNotFoundError without
     the publisher's files.
     """
-    return dict(_measured(chosen(only, records), data, records or 100_000, seed, timeout))
+    return dict(
+        _measured(chosen(only, records), data, sets.MESSY_RECORDS if records is None else records, seed, timeout)
+    )
 
 
 def chosen(only: Sequence[str], records: int | None) -> tuple[str, ...]:

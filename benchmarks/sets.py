@@ -96,10 +96,12 @@ _PUBLIC: dict[str, tuple[_Copy, ...]] = {
 }
 PUBLIC = tuple(_PUBLIC)
 MESSY = "messy"
+MESSY_RECORDS = 100_000
+"""How large `messy` is when nobody says."""
 
 
 @contextmanager
-def prepared(name: str, data: Path = DATA, *, records: int = 100_000, seed: int = 7) -> Iterator[DataSet]:
+def prepared(name: str, data: Path = DATA, *, records: int = MESSY_RECORDS, seed: int = 7) -> Iterator[DataSet]:
     """The set of this name in a temporary folder, gone afterwards. `records` and `seed` are for `messy`.
 
     ValueError for a name that is none, FileNotFoundError when the publisher's files are not in `data`.

@@ -54,7 +54,9 @@ def measure(
         raise ValueError(f"--rounds {rounds}: at least 1")
     found = {}
     for name in quality.chosen(only, records):
-        with sets.prepared(name, data, records=records or 100_000, seed=seed) as prepared:
+        with sets.prepared(
+            name, data, records=sets.MESSY_RECORDS if records is None else records, seed=seed
+        ) as prepared:
             found[name] = beside(prepared, _who(name, peers), timeout, rounds)
     if growth is not None:
         found["messy_growth"] = _growth(found.get(sets.MESSY), growth, seed)
