@@ -4,10 +4,11 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -50,8 +51,9 @@ def run(
     for thread in threads:
         thread.start()
     try:
-        _hand_over(process, {**job, "started": time.time()})
-        process.wait(timeout)
+        with _leaving_in_order():
+            _hand_over(process, {**job, "started": time.time()})
+            process.wait(timeout)
     except subprocess.TimeoutExpired:
         if not outcome.answers:
             outcome.failure = f"no answer in {timeout:g} s"
@@ -64,6 +66,19 @@ def run(
     if not outcome.answers and outcome.failure is None:
         outcome.failure = f"exit code {process.returncode}: {_last_words(errors)}"
     return outcome
+
+
+@contextmanager
+def _leaving_in_order() -> Iterator[None]:
+    """Who ends us by SIGTERM ends what we measure too: it is in a session of its own, no terminal reaches it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _hand_over(process: "subprocess.Popen[bytes]", job: Mapping[str, Any]) -> None:

@@ -2,6 +2,9 @@
 
 import csv
 import json
+import os
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -232,12 +235,37 @@ def test_what_a_timeout_ends_includes_what_the_process_started(tmp_path):
     outcome = run(tmp_path, code, timeout=1.5)
     assert outcome.failure == "no answer in 1.5 s"
     pid = int((tmp_path / "pid").read_text())
-    deadline = time.monotonic() + 5
-    while (
-        psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline
-    ):
+    assert gone(pid)
+
+
+def test_ending_the_one_who_measures_ends_the_measured(tmp_path):
+    measured = "import os, pathlib, time; pathlib.Path('pid').write_text(str(os.getpid())); time.sleep(60)"
+    code = (
+        "import sys, pathlib; from benchmarks import child\n"
+        f"child.run([sys.executable, '-c', {measured!r}], {{'work': '.'}}, timeout=60, cwd=pathlib.Path(), environment={{}})"
+    )
+    root = str(Path(child.__file__).parents[1])
+    measuring = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env={**os.environ, "PYTHONPATH": root})
+    deadline = time.monotonic() + 20
+    while not ((tmp_path / "pid").exists() and (tmp_path / "pid").read_text()) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    pid = int((tmp_path / "pid").read_text())
+    measuring.terminate()
+    assert measuring.wait(10) == 128 + signal.SIGTERM
+    assert gone(pid)
+
+
+def gone(pid):
+    """Ended, or ended and not yet collected, within five seconds."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def test_noise_on_stdout_is_no_answer_and_the_environment_arrives(tmp_path):
