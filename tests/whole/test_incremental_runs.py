@@ -92,6 +92,7 @@ def live(dice: random.Random, steps: int) -> list[RunReport]:
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stages, "MOST", dice.choice((0.5, 1.0, 1.0)))
+        patch.setattr(stages, "FEW", dice.choice((0, 0, 0, 100_000)))
         return _live(dice, steps)
 
 

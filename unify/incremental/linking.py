@@ -8,6 +8,7 @@ changed record is in, or was, or a record that an earlier rule matches now and d
     anew      scored rules, similarity joins, groups of common rules, and a rule near its `max_pairs`: all records
 """
 
+from functools import cached_property
 from time import perf_counter
 
 from unify.conflation.all_records import AllRecords
@@ -73,8 +74,6 @@ class ChangedLinks:
             report = report.model_copy(update={"seconds": 0.0})
         else:
             report = report.model_copy(update={"seconds": round(perf_counter() - started, 3), "yields": 0})
-            if bound.kind == "match":
-                self._loosen(n, pair)
         ruled.append(n)
         return report
 
@@ -82,33 +81,46 @@ class ChangedLinks:
         n, shape = bound.number, before.shape
         self.ways[n] = "anew"
         grouped = shape == "star" or not bound.fuzzy
-        if shape in ("scored", "similarity") or (grouped and bound.kind == "common") or self._was_too_much(n):
-            return run_rule(self.engine, self.plan, bound, without)
+        if shape in ("scored", "similarity") or (grouped and bound.kind == "common") or n in self._too_much:
+            return self._anew(bound, without)
         if not self._seeds(bound, without, pair):
             self.ways[n] = "carried"
             return self._carry(bound, before)
+        self.ways[n] = "groups" if grouped else "pairs"
         found = self._groups(bound, without, before) if grouped else self._pairs(bound, without, before)
         self._drop("seeds_now", "seeds_before", "near_keys", "near_left", "near_right", "past_left", "past_right")
-        if found is None:
-            return run_rule(self.engine, self.plan, bound, without)
-        self.ways[n] = "groups" if grouped else "pairs"
-        return found
+        return found if found is not None else self._anew(bound, without)
 
-    def _was_too_much(self, n: int) -> bool:
-        """Whether `max_pairs` left out groups: which ones depends on all the others."""
-        return bool(
-            self._count(f"{self.previous}.main.ignored WHERE rule = {n} AND reason LIKE '%would compare more than%'")
-        )
+    @cached_property
+    def _too_much(self) -> set[int]:
+        """Rules of which `max_pairs` left out groups: which ones depends on all the others."""
+        sql = f"SELECT DISTINCT rule FROM {self.previous}.main.ignored WHERE reason LIKE '%would compare more than%'"
+        return set(self.engine.fetch(Query(sql)).column(0).to_pylist())
 
-    def _loosen(self, n: int, pair: tuple[str, str]) -> None:
-        """Note the lower records whose links of this rule changed."""
+    def _loosen(self, bound: BoundRule, removed: str, added: str) -> None:
+        """Note the lower records whose links of this rule may have changed.
+
+        removed, added   SELECTs of b, of then and of now
+        """
+        if bound.kind != "match":
+            return
+        pair = (bound.left.entity, bound.right.entity)
+        table = self.loose.get(pair, f"loose_{len(self.loose)}")
+        more = f"SELECT rid FROM {table} UNION " if pair in self.loose else ""
+        found = f"SELECT {REMAP}(b) AS rid FROM ({removed}) UNION {added}"
+        self._make(table, f"{more}SELECT rid FROM ({found}) WHERE rid IS NOT NULL")
+        self.loose[pair] = table
+
+    def _anew(self, bound: BoundRule, without: str) -> RuleReport:
+        """Run the rule on all records."""
+        n = bound.number
+        self.ways[n] = "anew"
+        report = run_rule(self.engine, self.plan, bound, without)
         old = f"SELECT {REMAP}(a) AS a, {REMAP}(b) AS b FROM {self._old_links(n)}"
         now = f"SELECT a, b FROM links_{n}"
-        other = f"((({old}) EXCEPT ({now})) UNION ALL (({now}) EXCEPT ({old})))"
-        table = f"loose_{len(self.loose)}" if pair not in self.loose else self.loose[pair]
-        more = f"SELECT rid FROM {table} UNION " if pair in self.loose else ""
-        self._make(table, f"{more}SELECT DISTINCT b AS rid FROM {other} WHERE b IS NOT NULL")
-        self.loose[pair] = table
+        other = f"(({old}) EXCEPT ({now})) UNION ALL (({now}) EXCEPT ({old}))"
+        self._loosen(bound, "SELECT CAST(NULL AS INTEGER) AS b WHERE false", f"SELECT b FROM ({other})")
+        return report
 
     # ── which records a rule has to look at again ───────────────────────────────────────────────────────────────────
 
@@ -133,7 +145,7 @@ class ChangedLinks:
         rules = ", ".join(map(str, self.earlier[pair]))
         was = (
             f"SELECT DISTINCT b AS rid FROM {self.previous}.main.links WHERE rule IN ({rules}) "
-            f"AND {REMAP}(b) IN (SELECT rid FROM {self.loose[pair]})"
+            f"AND b IN (SELECT {THEN}(rid) FROM {self.loose[pair]})"
         )
         self._make("flips_before", f"SELECT rid, {REMAP}(rid) AS now FROM ({was})")
         self._make("flips_now", f"SELECT DISTINCT rid AS now FROM ({without}) SEMI JOIN {self.loose[pair]} USING (rid)")
@@ -256,6 +268,15 @@ class ChangedLinks:
             for end, side in zip("ab", changed, strict=True)
         )
         links = self._links(n, f"{self._old_links(n)} AS x{leave}", new)
+        touching = " OR ".join(
+            f"{end} IN (SELECT rid FROM seeds_before WHERE side = '{side}')"
+            for end, side in zip("ab", changed, strict=True)
+        )
+        self._loosen(
+            bound,
+            f"SELECT b FROM {self._old_links(n)} WHERE {touching}",
+            "SELECT b FROM first_links UNION SELECT b FROM second_links",
+        )
         self._drop("first_links", "second_links")
         return before.model_copy(update={"candidates": candidates, "links": links})
 
@@ -279,6 +300,7 @@ class ChangedLinks:
         self._make("first_links", f"FROM links_{n}")
         old = f"(SELECT * FROM {self._old_links(n)} ANTI JOIN links_{OLD + n} USING (a, b))"
         links = self._links(n, old, "FROM first_links")
+        self._loosen(bound, f"SELECT b FROM links_{OLD + n}", "SELECT b FROM first_links")
         if star:
             self._make("first_star", f"SELECT key_group, side, rid FROM star_{n}")
             self._stars(n, f"SELECT rid FROM star_{OLD + n}", "FROM first_star")

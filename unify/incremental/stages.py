@@ -39,6 +39,11 @@ MOST = 0.5
 """Share of records from which on working out touched customers alone is no cheaper than all of them."""
 
 
+FEW = 100_000
+"""Records up to which a rule that looks at all of them takes no longer (17 ms with 30,000, 55 ms with 100,000) than the
+twenty statements that follow a change through its key groups (50 ms)."""
+
+
 class KeptStages(Stages):
     """A whole run that keeps what the next one needs."""
 
@@ -103,6 +108,8 @@ class ChangedStages(KeptStages):
 
     def _why_not(self, plan: ConflationPlan, bound: BoundPlan) -> str:
         """Why values must be prepared anew; empty when they need not be."""
+        if (records := self._records()) < FEW:
+            return f"all {records:,} records are prepared and compared sooner than changes are followed"
         if self.junk:
             return "which values are junk depends on all of them"
         there = state.columns(self.duckdb, self.previous)
@@ -111,6 +118,9 @@ class ChangedStages(KeptStages):
             if set(there.get(values_table(one.number), ())) != wanted:
                 return f"values of {one.entity} were not kept"
         return "" if "stars" in there else "who shares values was not kept"
+
+    def _records(self) -> int:
+        return int(self.duckdb.fetch(Query("SELECT count(*) FROM records")).column(0)[0].as_py())
 
     def link(
         self, engine: Engine, plan: ConflationPlan, bound: BoundPlan, progress: Progress, lies: Judged
