@@ -18,36 +18,36 @@ from unify.core.names import literal
 
 KEYPAD = ("abcdefghijklmnopqrstuvwxyz", "22233344455566677778889999")
 
-_EXTENSION = r"^([^A-Za-z]*[0-9][^A-Za-z]*)[A-Za-z]+[^A-Za-z0-9]*[0-9]+[^A-Za-z0-9]*$"
+EXTENSION = r"^([^A-Za-z]*[0-9][^A-Za-z]*)[A-Za-z]+[^A-Za-z0-9]*[0-9]+[^A-Za-z0-9]*$"
 """Letters after a digit, then the value's last digits: `x123`, `ext. 5`, `Durchwahl 12`."""
-_VANITY = r"^[^A-Za-z0-9]*([0-9][^A-Za-z0-9]*){1,6}[A-Za-z]"
+VANITY = r"^[^A-Za-z0-9]*([0-9][^A-Za-z0-9]*){1,6}[A-Za-z]"
 """Letters after one to six digits, too few for a number: they are its rest. Else letters are a remark and no digits."""
 
-_SCIENTIFIC = r"^\s*[+-]?[0-9]([.,][0-9]+)?[eE][+]?[0-9]+\s*$"
+SCIENTIFIC = r"^\s*[+-]?[0-9]([.,][0-9]+)?[eE][+]?[0-9]+\s*$"
 """`5.55E+09`: a spreadsheet kept three digits of the number. No value is better than one that equals its neighbours."""
 
 
 def phone_sql(expr: str, region: str | None) -> str:
     """The SQL expression of the digits of `expr`; SpecError if `region` is none (ISO 3166, e.g. US)."""
     # A value without letters, nearly every one, skips the two steps about letters.
-    bare = f"regexp_replace({expr}, {literal(_EXTENSION)}, '\\1')"
+    bare = f"regexp_replace({expr}, {literal(EXTENSION)}, '\\1')"
     read = f"translate(lower({bare}), '{KEYPAD[0]}', '{KEYPAD[1]}')"
     vanity = (
-        f"CASE WHEN regexp_matches({expr}, {literal(_SCIENTIFIC)}) THEN '' "
-        f"WHEN regexp_matches({bare}, {literal(_VANITY)}) THEN {read} ELSE {bare} END"
+        f"CASE WHEN regexp_matches({expr}, {literal(SCIENTIFIC)}) THEN '' "
+        f"WHEN regexp_matches({bare}, {literal(VANITY)}) THEN {read} ELSE {bare} END"
     )
     numeric = f"CASE WHEN regexp_matches({expr}, '[A-Za-z]') THEN {vanity} ELSE {expr} END"
     trunk_in_brackets = f"replace({numeric}, '(0)', '')"
     if region is None:
         return f"ltrim(regexp_replace({trunk_in_brackets}, '[^0-9]+', '', 'g'), '0')"
     value = f"regexp_replace({trunk_in_brackets}, '[^0-9+＋]+|([0-9])[+＋]+', '\\1', 'g')"
-    for pattern, replacement in _region_rules(region.upper()):
+    for pattern, replacement in region_rules(region.upper()):
         value = f"regexp_replace({value}, {literal(pattern)}, {literal(replacement)})"
     return value
 
 
 @cache
-def _region_rules(region: str) -> tuple[tuple[str, str], ...]:
+def region_rules(region: str) -> tuple[tuple[str, str], ...]:
     """Regular expressions, applied in order to digits with an optional `+`, that leave the national number."""
     if region not in SUPPORTED_REGIONS:
         raise SpecError(

@@ -67,24 +67,24 @@ def _plain_blanks(values: pa.Array) -> pa.Array:
 
 
 def _name(column: pa.Array) -> pa.Array:
-    return by_word(column, _NAMES)
+    return by_word(column, NAME_WORDS)
 
 
 def _address(column: pa.Array) -> pa.Array:
-    joined = by_word(column, _ADDRESSES)
+    joined = by_word(column, ADDRESS_WORDS)
     for pattern, replacement in addresses.PHRASES:
         joined = pc.replace_substring_regex(joined, pattern, replacement)
     return joined
 
 
 def _organization(column: pa.Array) -> pa.Array:
-    full = by_word(column, _ORGANIZATIONS)
-    short = by_word(full, _TELLING)
+    full = by_word(column, ORGANIZATION_WORDS)
+    short = by_word(full, TELLING_WORDS)
     return pc.if_else(pc.equal(short, ""), full, short)
 
 
 def _phonetic(column: pa.Array) -> pa.Array:
-    codes = by_word(column, _SOUNDS)
+    codes = by_word(column, SOUNDS)
     return pc.if_else(pc.equal(codes, ""), pa.scalar(None, pa.string()), codes)
 
 
@@ -94,11 +94,11 @@ def _sound(raw: str) -> str:
     return jellyfish.metaphone(word) if any(c.isalpha() for c in word) else word
 
 
-_NAMES = Words(lambda raw: names.canonical(fold(raw)))
-_ADDRESSES = Words(lambda raw: addresses.canonical(fold(raw)))
-_ORGANIZATIONS = Words(lambda raw: organizations.canonical(fold(raw)))
-_TELLING = Words(lambda word: "" if word in organizations.NOISE else word)
-_SOUNDS = Words(_sound)
+NAME_WORDS = Words(lambda raw: names.canonical(fold(raw)))
+ADDRESS_WORDS = Words(lambda raw: addresses.canonical(fold(raw)))
+ORGANIZATION_WORDS = Words(lambda raw: organizations.canonical(fold(raw)))
+TELLING_WORDS = Words(lambda word: "" if word in organizations.NOISE else word)
+SOUNDS = Words(_sound)
 NAME = Function("unify_name", ("VARCHAR",), "VARCHAR", _name)
 ADDRESS = Function("unify_address", ("VARCHAR",), "VARCHAR", _address)
 ORGANIZATION = Function("unify_organization", ("VARCHAR",), "VARCHAR", _organization)

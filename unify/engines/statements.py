@@ -16,6 +16,7 @@ class Statements:
 
     def __init__(self, engine: DuckDBEngine) -> None:
         self._engine = engine
+        engine.connection.execute("SET threads = 1")  # a row needs no more, and waits for no other thread to wake up
         self._local = threading.local()
 
     def fetch(self, query: Query) -> pa.Table:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from unify.conflation.cluster import INSIDE, Cut, Decided, Facts, Links, decide
-from unify.conflation.limits import Event, Flags, Ints, components
+from unify.conflation.limits import Event, Flags, Ints, components, violating
 from unify.core.names import table_of
 from unify.resolve.linking import Asked, Linking, Pair
 from unify.resolve.linking import Links as Linked
@@ -181,12 +181,22 @@ class Deciding:
         stays &= clusters[links.a] == clusters[links.b]
         return components(len(clusters), links.a[stays], links.b[stays])
 
+    def _decide(self, links: Links) -> Decided:
+        """The run's clustering; where nothing clashes it is the components, which are quick to find."""
+        facts = self._facts()
+        n = len(self.rids)
+        together = _joined(n, links.a, links.b)
+        groups = _joined(n, links.a[links.inside], links.b[links.inside])
+        if violating(facts.limits(groups), together).any():
+            return decide(facts, links, self._key_groups)
+        return Decided(groups, together, [], violated=False)
+
     # ── ids ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def outcome(self) -> Outcome:
         """What the run would decide."""
         links = self._links()
-        decided: Decided = decide(self._facts(), links, self._key_groups)
+        decided = self._decide(links)
         clusters = self._without_bridges(links, decided.clusters).tolist()
         members: dict[int, list[int]] = {}
         for rid, cluster in zip(self.rids, clusters, strict=True):
@@ -250,3 +260,18 @@ class Deciding:
     def _founder(self, customer: int, rids: list[int]) -> bool:
         entity, key = (self.memory.founders[c][customer].as_py() for c in ("entity", "key"))
         return any(self.memory.record(rid) == f"{entity}:{key}" for rid in rids)
+
+
+def _joined(nodes: int, a: Ints, b: Ints) -> Ints:
+    """Connected components, as limits.components: of ten records in a tenth of its time."""
+    label = list(range(nodes))
+
+    def root(node: int) -> int:
+        while label[node] != node:
+            label[node] = node = label[label[node]]
+        return node
+
+    for x, y in zip(a.tolist(), b.tolist(), strict=True):
+        one, other = root(x), root(y)
+        label[max(one, other)] = min(one, other)
+    return np.array([root(node) for node in range(nodes)], dtype=np.int32)

@@ -14,9 +14,17 @@ import pyarrow as pa
 
 from unify.conflation.compare_functions import sorted_words
 from unify.conflation.normalize import SYMBOLS
-from unify.conflation.normalize_phone import _EXTENSION, _SCIENTIFIC, _VANITY, KEYPAD, _region_rules
+from unify.conflation.normalize_phone import EXTENSION, KEYPAD, SCIENTIFIC, VANITY, region_rules
 from unify.conflation.normalize_text import NUMERALS, TO_ASCII, WHITE_SPACE, fold
-from unify.conflation.normalize_words import ADDRESS, NAME, ORGANIZATION, PHONETIC
+from unify.conflation.normalize_words import (
+    ADDRESS_WORDS,
+    NAME_WORDS,
+    ORGANIZATION_WORDS,
+    SOUNDS,
+    TELLING_WORDS,
+    Words,
+)
+from unify.conflation.words import addresses
 from unify.core.engine import Function
 from unify.spec import Criterion, NormalizeStep
 
@@ -25,7 +33,11 @@ Change = Callable[[str], str | None]
 _SYMBOLS = str.maketrans("", "", SYMBOLS)
 _BLANKS = str.maketrans("", "", WHITE_SPACE.characters)
 _PLAIN_BLANKS = str.maketrans("", "", "".join(c for c in WHITE_SPACE.characters if c.isascii()))
+_TO_BLANKS = str.maketrans(dict.fromkeys(WHITE_SPACE.characters, " "))
 _KEYPAD = str.maketrans(*KEYPAD)
+_WORDS = re.compile(r"[^ \t\n\v\f\r]+")
+"""As Arrow splits ASCII white space."""
+_PHRASES = [(re.compile(pattern), replacement) for pattern, replacement in addresses.PHRASES]
 
 
 def calling(function: Function) -> Change:
@@ -44,13 +56,13 @@ def _re2(pattern: str) -> "re.Pattern[str]":
     return re.compile(python, re.ASCII)
 
 
-_EXTENDED, _SHORTENED, _VANITIES = _re2(_EXTENSION), _re2(_SCIENTIFIC), _re2(_VANITY)
+_EXTENDED, _SHORTENED, _VANITIES = _re2(EXTENSION), _re2(SCIENTIFIC), _re2(VANITY)
 _LETTER, _NO_DIGIT, _PLUS = re.compile("[A-Za-z]"), re.compile("[^0-9]+"), re.compile("[^0-9+＋]+|([0-9])[+＋]+")
 
 
 @cache
 def _rules(region: str) -> tuple[tuple["re.Pattern[str]", str], ...]:
-    return tuple((_re2(pattern), replacement) for pattern, replacement in _region_rules(region.upper()))
+    return tuple((_re2(pattern), replacement) for pattern, replacement in region_rules(region.upper()))
 
 
 def phone(text: str, region: str | None) -> str:
@@ -72,6 +84,26 @@ def phone(text: str, region: str | None) -> str:
     return text
 
 
+def by_word(text: str, words: Words) -> str:
+    """A value with its words replaced by what stands for them, as normalize_words.by_word has it."""
+    parts = _WORDS.findall(text if text.isascii() else text.translate(_TO_BLANKS))
+    return " ".join(answer for part in parts if (answer := words[part]))
+
+
+def address(text: str) -> str:
+    """Common parts of an address abbreviated, as normalize_words has them."""
+    found = by_word(text, ADDRESS_WORDS)
+    for pattern, replacement in _PHRASES:
+        found = pattern.sub(replacement, found)
+    return found
+
+
+def organization(text: str) -> str:
+    """The telling words of an organization; all of them when none tells."""
+    full = by_word(text, ORGANIZATION_WORDS)
+    return by_word(full, TELLING_WORDS) or full
+
+
 def _step(step: NormalizeStep, *, plain: bool) -> Change:
     """One normaliser; `plain`: of a value that is ASCII."""
     numerals = calling(NUMERALS)
@@ -86,11 +118,11 @@ def _step(step: NormalizeStep, *, plain: bool) -> Change:
             region = step.argument
             return lambda text: phone(text if plain else numerals(text) or "", region)
         case "name":
-            return calling(NAME)
+            return lambda text: by_word(text, NAME_WORDS)
         case "address":
-            return calling(ADDRESS)
+            return address
         case "organization":
-            return calling(ORGANIZATION)
+            return organization
         case "ascii":
             return str.lower if plain else calling(TO_ASCII)
         case "whitespace":
@@ -124,7 +156,7 @@ def join_key(criterion: Criterion) -> Change | None:
         length = int(criterion.within or 1)
         return lambda text: text[:length]
     if criterion.compare == "phonetic":
-        return calling(PHONETIC)
+        return lambda text: by_word(text, SOUNDS) or None
     return sorted_words if criterion.compare == "token_sort" else None
 
 

@@ -31,6 +31,7 @@ from unify.resolve.normalising import Change, chain, joined
 from unify.spec import Column, Joined, parts
 
 ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
+ISO_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3}([0-9]{3})?)?\Z")
 SMALL = re.compile(r"-?[0-9]{1,18}\Z")
 """Whole numbers that surely fit 64 bits."""
 
@@ -161,13 +162,21 @@ class Reader:
         )
 
     def _quick(self, kind: str, reading: Reading | None, text: str, *, native: bool) -> _Typed | None:
-        """Without SQL: an ISO date, a whole number."""
+        """Without SQL: an ISO date or moment, a whole number."""
         if kind == "DATE" and ISO_DAY.match(text) and reading and (native or not reading.formats):
             try:
                 day = date.fromisoformat(text)
             except ValueError:
                 return None
             return _Typed(day, text, text, {"date": (day,)})
+        if kind == "TIMESTAMP" and ISO_MOMENT.match(text) and reading and (native or not reading.formats):
+            try:
+                moment = datetime.fromisoformat(text)
+            except ValueError:
+                return None
+            plain = moment.isoformat(sep=" ")
+            plain = plain.rstrip("0") if moment.microsecond else plain
+            return _Typed(moment, plain, plain, {"date": (moment.date(),)})
         if kind == "BIGINT" and SMALL.match(text):
             whole = int(text)
             return _Typed(whole, str(whole), str(whole), {"number": (Decimal(whole), float(whole))})
