@@ -79,6 +79,7 @@ def _deltas(engine: DuckDBEngine, project: Project, this: ThisRun, course: Cours
         delta = delta_of(engine, this.previous, name, entity.key, ordered[name])
         found.append(delta)
         course.read(change_of(delta))
+    course.settle(project.entities)
     return found
 
 
