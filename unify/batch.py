@@ -187,6 +187,7 @@ class _Run:
         else:
             self._make(engine, build, before)
         if self.job.purpose != REFRESH:
+            self.course.settle(self.job.project.entities)
             state.write_stages(engine, self.course.made)
         engine.build(
             Step("project", Query("SELECT $json AS project", {"json": self.job.project.model_dump_json(by_alias=True)}),

@@ -6,10 +6,9 @@ from unify.conflation.binding import plan_of
 from unify.conflation.normalize_lists import lists_of
 from unify.conflation.run import Conflated, ThisRun, conflate
 from unify.core.progress import Progress
-from unify.core.reports import SourceChange
 from unify.engines.duckdb import DuckDBEngine
 from unify.incremental.carry import carry_customers, said_of
-from unify.incremental.delta import READ, Delta, change_of, delta_of, names_of
+from unify.incremental.delta import Delta, change_of, delta_of, names_of
 from unify.incremental.planning import ANEW, CARRIED, CONFLATION, UPDATED, Course, table_hash
 from unify.incremental.stages import ChangedStages, KeptStages
 from unify.spec import Project
@@ -72,14 +71,10 @@ def _deltas(engine: DuckDBEngine, project: Project, this: ThisRun, course: Cours
         if name in noted:
             continue
         if not course.takes_over or name not in ordered or this.previous is None:
-            course.read(
-                SourceChange(entity=name, state=READ, inserted=None, updated=None, deleted=None, unchanged=None)
-            )
             continue
         delta = delta_of(engine, this.previous, name, entity.key, ordered[name])
         found.append(delta)
         course.read(change_of(delta))
-    course.settle(project.entities)
     return found
 
 

@@ -10,9 +10,9 @@ from unify.core.names import quote, table_of
 from unify.core.reports import SourceChange
 from unify.core.steps import Query, Step
 from unify.engines.duckdb import DuckDBEngine
+from unify.incremental.planning import READ, not_compared
 
 INSERTED, UPDATED, DELETED = "inserted", "updated", "deleted"
-READ = "read"
 FLOATS = ("FLOAT", "DOUBLE", "REAL")
 """Minus zero equals zero, and is written otherwise."""
 
@@ -82,7 +82,7 @@ def columns_before(engine: DuckDBEngine, previous: str, entity: str) -> dict[str
 def change_of(delta: Delta) -> SourceChange:
     """A delta as the report says it."""
     if not delta.same_columns:
-        return SourceChange(entity=delta.entity, state=READ, inserted=None, updated=None, deleted=None, unchanged=None)
+        return not_compared(delta.entity)
     return SourceChange(
         entity=delta.entity,
         state=READ,

@@ -20,6 +20,7 @@ from unify.spec import Project
 CONFLATION = "conflation"
 SOURCE = "source "
 """Stages of sources are called after their entity: `source crm.Contacts`."""
+READ = "read"
 CARRIED, UPDATED, ANEW = "carried", "updated", "anew"
 
 Made = dict[str, tuple[Any, Any]]
@@ -77,7 +78,11 @@ class Course:
         self._source(change)
 
     def settle(self, order: Iterable[str]) -> None:
-        """Everything is known of the sources: list them in this order."""
+        """Everything is known of the sources: list them in this order, those that nobody compared too."""
+        noted = {change.entity for change in self.report.entities}
+        for name in order:
+            if name not in noted:
+                self.read(not_compared(name))
         place = {name: at for at, name in enumerate(order)}
         entities = sorted(self.report.entities, key=lambda change: place[change.entity])
         self.report = self.report.model_copy(update={"entities": entities})
@@ -139,6 +144,11 @@ def _known(path: Path) -> Mapping[str, tuple[Any, Any]]:
     with DuckDBEngine() as engine:
         engine.attach(path, "previous")
         return state.stages(engine, "previous")
+
+
+def not_compared(entity: str) -> SourceChange:
+    """An entity that was read, and that nobody held against what it was."""
+    return SourceChange(entity=entity, state=READ, inserted=None, updated=None, deleted=None, unchanged=None)
 
 
 def table_hash(engine: DuckDBEngine, table: str) -> str:
