@@ -8,6 +8,7 @@ messy      only write the messy records of five systems, and say where
 oasis      the published test cases of OData: positive_passed, positive_total, negative_accepted, left_out
 segments   fifty segments over generated customers: refresh_s, preview_s, overlap_50x50_ms, membership_us, open_s,
            peak_mib
+incremental  a run over changed files against a full run: seconds and stages of both, ratio; tables compared
 resolve    records held against generated customers: open_s, held_mib, brief_ms, why_ms (median, p99)
 generate   only write the generated customers, and say where
 """
@@ -64,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(measure=_messy)
     command = commands.add_parser("generate", parents=[common, sized], help="write the generated customers")
     command.set_defaults(measure=_generate)
+    command = commands.add_parser("incremental", parents=[common, sized], help="a run over changed files, and in full")
+    command.add_argument("--change", type=float, default=0.01, help="share of the records that change (default 0.01)")
+    command.set_defaults(measure=_incremental)
     command = commands.add_parser("resolve", parents=[common, sized], help="records held against generated customers")
     command.set_defaults(measure=_resolve)
     command = commands.add_parser("oasis", parents=[common], help="the published test cases of OData")
@@ -122,6 +126,12 @@ def _messy(options: argparse.Namespace) -> dict[str, Any]:
     made = messy.customers(options.records, seed=options.seed)
     counts = {"records": made.records, "people": made.people, "true_pairs": made.true_pairs}
     return {"files": str(made.files), "truth": str(made.truth), **counts}
+
+
+def _incremental(options: argparse.Namespace) -> dict[str, Any]:
+    from benchmarks import incremental
+
+    return incremental.measure(generate.customers(options.records, seed=options.seed), options.change, options.seed)
 
 
 def _resolve(options: argparse.Namespace) -> dict[str, Any]:

@@ -91,6 +91,12 @@ MATCH: list[dict[str, Any]] = [
     {"name": "alike alone", "when": [{"field": "Last", "precision": 80}, {"field": "First", "precision": 80}]},
     {"name": "bypassed", "when": [{"field": "Mail", "normalize": ["lower", {"bypass": "no_mail"}]}]},
 ]
+COMMON = [MATCH[at] for at in (0, 2, 3, 6)]
+SCORED = {
+    "name": "evidence",
+    "score": [{"field": "First"}, {"field": "Last"}, {"field": "Born"}, {"field": "Mail"}],
+    "at_least": 0.9,
+}
 PAIRS = ("loyalty.Members -> crm.Contacts", "web.SignUps -> crm.Contacts", "web.SignUps -> loyalty.Members")
 LIMITS: list[dict[str, Any]] = [
     {"max_records": 4},
@@ -119,6 +125,10 @@ def first_plan(dice: random.Random) -> dict[str, Any]:
         project["conflation"]["match"][pair] = dice.sample(MATCH, dice.randint(1, 4))
     for entity in ENTITIES:
         project["conflation"]["dedupe"][entity] = dice.sample(MATCH[:7], dice.randint(1, 2))
+    if dice.random() < 0.3:
+        project["conflation"]["rules"] = dice.sample(COMMON, dice.randint(1, 2))
+    if dice.random() < 0.2:
+        project["conflation"]["match"][PAIRS[0]] = [SCORED, MATCH[0]]
     if dice.random() < 0.6:
         project["conflation"]["limits"] = dice.sample(LIMITS, dice.randint(1, 2))
     edit_options(project, dice, times=2)
