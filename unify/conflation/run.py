@@ -219,11 +219,16 @@ def _build(engine: Engine, steps: Iterable[Step]) -> None:
 
 def _ignored_warnings(engine: Engine, rules: list[RuleReport]) -> Iterator[str]:
     """One sentence per rule that left values out, naming the worst."""
-    names = {r.rule: r.name for r in rules}
+    told = {r.rule: r for r in rules}
     for row in engine.fetch(Query(WORST_IGNORED)).to_pylist():
-        values = "1 value is" if row["n"] == 1 else f"{row['n']:,} values are"
-        worst = f"{row['value']!r} on {row['records']:,} records"
-        yield f"rule {names[row['rule']]!r}: {values} no evidence, the worst {worst}; the table `ignored` says why"
+        rule = told[row["rule"]]
+        values = "1 value" if row["n"] == 1 else f"{row['n']:,} values"
+        worst = f"the worst {row['value']!r} on {row['records']:,} records; the table `ignored` says why"
+        if rule.shape == "scored":
+            does = "brings" if row["n"] == 1 else "bring"
+            yield f"rule {rule.name!r}: {values} alone {does} no records together, other values may; {worst}"
+        else:
+            yield f"rule {rule.name!r}: {values} {'is' if row['n'] == 1 else 'are'} no evidence, {worst}"
 
 
 def _size_warnings(clusters: ClusterReport) -> Iterator[str]:

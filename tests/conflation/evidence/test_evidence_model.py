@@ -7,6 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rapidfuzz.distance import OSA, JaroWinkler
 
+from unify.conflation.evidence import model as model_module
+from unify.conflation.evidence.kinds import Kind
 from unify.conflation.evidence.levels import CUTS, levels
 from unify.conflation.evidence.model import (
     Model,
@@ -19,7 +21,7 @@ from unify.conflation.evidence.model import (
     random_pairs,
     shares,
 )
-from unify.conflation.evidence.overlaps import overlaps
+from unify.conflation.evidence.overlaps import Overlap, overlaps
 from unify.conflation.evidence.stored import level_sentence
 from unify.conflation.evidence.values import NONE, compared
 from unify.conflation.evidence.weights import RARE, RARER, Scorer
@@ -202,3 +204,42 @@ def test_what_matches_have_in_common_is_no_overlap():
     apart = np.array([1, 0.001, 1, 1])
     assert overlaps(Patterns(levels_, pairs), apart, (levels_, np.zeros(4)), [2, 2]) == []
     assert overlaps(Patterns(levels_, pairs), np.ones(4), (levels_, np.zeros(4)), [2, 2]) != []
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=st.integers(0, 10**6), least=st.floats(-8, 8))
+def test_pairs_out_of_reach_are_those_below(seed, least):
+    """Against all pairs weighed in full, with kinds, overlaps, several columns, missing values and rare ones."""
+    draw = np.random.default_rng(seed)
+    names = ["ann", "anna", "bob", "bobby", "zoe", None]
+    one, two, more = ([names[i] for i in draw.integers(0, 6, 30)] for _ in range(3))
+    values = [column(one), compared("two", [pa.array(two), pa.array(more)], CUTS, True), column(more, terms=False)]
+    m, u = ([np.sort(draw.dirichlet(np.ones(7)))[:: (1 if own else -1)] for _ in values] for own in (True, False))
+    kinds = tuple(Kind(bool(i), float(draw.normal()), draw.uniform(0.01, 0.99, 3)) for i in range(2))
+    lift = np.triu(draw.uniform(0, 2, (7, 7)))
+    model = Model(tuple(m), tuple(u), float(draw.normal(-3, 2)), (Overlap(2, 0, lift),), kinds)
+    scorer = Scorer(values, model)
+    left, right = np.triu_indices(30, 1)
+    full = scorer.weigh(left, right)
+    found = scorer.weigh_above(left, right, least, chunk=100)
+    assert found == pytest.approx(np.where(full >= least, full, -np.inf))
+
+
+def test_few_values_are_compared_once_and_for_all():
+    draw = np.random.default_rng(2)
+    texts = ["".join(draw.choice(list("abcd"), 4)) for _ in range(40)]
+    values = column(texts)
+    left, right = draw.integers(0, 40, 5000), draw.integers(0, 40, 5000)
+    at_once, _ = levels(values, left, right)
+    one_by_one = [levels(column(texts), left[i : i + 1], right[i : i + 1])[0][0] for i in range(300)]
+    assert at_once[:300].tolist() == one_by_one
+
+
+def test_of_many_candidates_some_are_studied(monkeypatch):
+    monkeypatch.setattr(model_module, "STUDIED", 20_000)
+    values = people(200, np.random.default_rng(3))
+    pairs = np.array([(i, j) for i in range(400) for j in range(i + 1, 400)])
+    found, seen, learned = fit(values, pairs[:, 0], pairs[:, 1], None)
+    assert seen.pairs.sum() == pytest.approx(len(pairs), abs=4)
+    assert learned.matches * len(pairs) == pytest.approx(200, rel=0.25)
+    assert found.m[1][-1] > 0.95

@@ -310,6 +310,7 @@ def test_too_many_pairs_are_refused_where_the_plan_says_so(tmp_path):
     acme, report = run(tmp_path / "j", project(max_pairs=50), crm_P=ROWS)
     assert report.rules[0].candidates <= 50
     assert report.rules[0].ignored > 0
+    assert any("alone bring no records together, other values may" in warning for warning in report.warnings)
     assert asked(acme, "SELECT count(*) FROM ignored")[0][0] == report.rules[0].ignored
 
 

@@ -15,23 +15,28 @@ from unify.conflation.evidence.words import by_words
 
 CUTS = (0.45, 0.60, 0.70, 0.80, 0.90)
 """Where levels begin unless a rule says otherwise."""
+FEW_TEXTS = 2
+"""All values are compared with each other, once, where these many times the pairs asked for are more than that: 1,400
+values for a million pairs, of which the table has 2 MB."""
 CHUNK = 1_000_000
 """Distinct pairs of values that are Python strings at one time: about 150 MB."""
+ROUNDING = 1e-6
+"""Less than the first cut, so that float32 decides there alone."""
 BEGINS_ALIKE = 0.88
 LESS = 0.1
 
 
-def similarity(a: list[str], b: list[str], *, wordy: bool) -> npt.NDArray[np.float32]:
-    """Similarity of texts pairwise, 0 to 1; texts of several words word by word (words.py)."""
-    whole = _similarity(a, b, wordy=wordy)
-    if not wordy:
+def similarity(a: list[str], b: list[str], *, wordy: bool, least: float = 0.0) -> npt.NDArray[np.float32]:
+    """Similarity of texts pairwise, 0 to 1; several words word by word (words.py); `least`: below, 0 will do."""
+    whole = _similarity(a, b, wordy=wordy, least=least)
+    if not wordy or not (any(" " in text for text in a) and any(" " in text for text in b)):
         return whole
     words = by_words(a, b, lambda x, y: _similarity(x, y, wordy=True))
     return np.asarray(np.where(np.isnan(words), whole, words), dtype=np.float32)
 
 
-def _similarity(a: list[str], b: list[str], *, wordy: bool) -> npt.NDArray[np.float32]:
-    alike = process.cpdist(a, b, scorer=OSA.normalized_similarity, dtype=np.float32, workers=-1)
+def _similarity(a: list[str], b: list[str], *, wordy: bool, least: float = 0.0) -> npt.NDArray[np.float32]:
+    alike = process.cpdist(a, b, scorer=OSA.normalized_similarity, score_cutoff=least, dtype=np.float32, workers=-1)
     if wordy:
         begins = process.cpdist(
             a, b, scorer=JaroWinkler.similarity, score_cutoff=BEGINS_ALIKE, dtype=np.float32, workers=-1
@@ -65,18 +70,35 @@ def _levels(values: Compared, a: Codes, b: Codes) -> Levels:
     found[both & (a == b)] = values.levels - 1
     rest = np.flatnonzero(both & (a != b))
     if len(rest):
+        if FEW_TEXTS * len(rest) > len(values.texts) ** 2:
+            found[rest] = _table(values)[a[rest], b[rest]]
+            return found
         low, high = np.minimum(a[rest], b[rest]).astype(np.int64), np.maximum(a[rest], b[rest])
         distinct, place = np.unique(low * len(values.texts) + high, return_inverse=True)
         found[rest] = _of_values(values, distinct)[place]
     return found
 
 
+def _table(values: Compared) -> npt.NDArray[np.int8]:
+    """Levels of all pairs of values that differ: texts × texts, made once."""
+    kept = values.__dict__.get("_table")
+    if kept is None:
+        size = len(values.texts)
+        low, high = np.triu_indices(size, 1)
+        kept = np.zeros((size, size), dtype=np.int8)
+        kept[low, high] = kept[high, low] = _of_values(values, low * size + high)
+        object.__setattr__(values, "_table", kept)
+    return np.asarray(kept, dtype=np.int8)
+
+
 def _of_values(values: Compared, distinct: Ints) -> Levels:
     """Levels of distinct pairs of unequal values, given as first code · texts + second code."""
     made = np.empty(len(distinct), dtype=np.int8)
     cuts = np.array(values.cuts, dtype=np.float32)
+    least = max(0.0, values.cuts[0] - ROUNDING) if values.cuts else 0.0
     for start in range(0, len(distinct), CHUNK):
         some = distinct[start : start + CHUNK]
         a, b = values.texts[some // len(values.texts)], values.texts[some % len(values.texts)]
-        made[start : start + CHUNK] = np.digitize(similarity(a.tolist(), b.tolist(), wordy=values.wordy), cuts)
+        alike = similarity(a.tolist(), b.tolist(), wordy=values.wordy, least=least)
+        made[start : start + CHUNK] = np.digitize(alike, cuts)
     return made

@@ -59,6 +59,10 @@ FIRST_GUESS = 0.1
 """Share of matches among all pairs before the first round, at most."""
 
 
+STUDIED = 1_000_000
+"""Candidates that EM learns from, about; of more, every so many-th."""
+
+
 @dataclass(frozen=True)
 class Model:
     """m and u per comparison and level, and the prior log odds that a pair of records is one customer."""
@@ -99,9 +103,18 @@ def fit(
         pairs = all_pairs(records, None) - all_pairs(records - len(chosen), None)
         one, other = random_pairs(len(chosen), None)
         among = sampled(values, chosen[one], chosen[other], lower, drawn.seeds)
-    found, _ = patterns(values, left, right)
+    found = _studied(values, left, right)
     everybody = [shares(among, k, n, among.pairs.astype(np.float64)) for k, n in enumerate(counts)]
     guess = min(FIRST_GUESS, FIRST_MATCHES * records / max(all_pairs(records, lower), 1))
     learned = learn(found, everybody, pairs, guess, among=among, traits=traits(values))
     prior = float(np.log(learned.matches / (1 - learned.matches)))
     return Model(learned.m, learned.u, prior, learned.overlaps, learned.kinds), found, learned
+
+
+def _studied(values: Sequence[Compared], left: Ints, right: Ints) -> Patterns:
+    """Patterns of the candidates; when there are many, of every so many-th, counted for the others too."""
+    step = -(-len(left) // STUDIED)
+    if step < 2:
+        return patterns(values, left, right)[0]
+    found, _ = patterns(values, left[::step], right[::step])
+    return Patterns(found.levels, found.pairs * step)

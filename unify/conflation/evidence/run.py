@@ -96,7 +96,7 @@ class EvidenceRunner:
             return self.engine.load(f"links_{self.n}", LINKS.empty_table())
         weigh = Weigher(self.engine, self.bound, self.rids, self.lower, Scorer(self.values, model))
         at_least = float(np.log(self.bound.rule.threshold / (1 - self.bound.rule.threshold)))
-        weight = weigh(found.left, found.right)
+        weight = weigh.positive(found.left, found.right)
         linked = group(len(self.rids), found.left, found.right, weight, at_least, weigh)
         left, right, weight = links_of(linked, self.lower, at_least)
         count = len(left)
@@ -164,6 +164,13 @@ class Weigher:
         weight = self.scorer.weigh(left, right)
         if self.bound.vetoes:
             weight[self.vetoed(left, right, weight > -CAP)] = -CAP
+        return weight
+
+    def positive(self, left: Ints, right: Ints) -> Floats:
+        """As calling it, for pairs that weigh more than nothing; less than nothing for the others."""
+        weight = self.scorer.weigh_above(left, right, 0.0)
+        if self.bound.vetoes:
+            weight[self.vetoed(left, right, weight > 0)] = -CAP
         return weight
 
     def vetoed(self, left: Ints, right: Ints, asked: Flags) -> Ints:

@@ -11,7 +11,7 @@ import numpy as np
 from unify.conflation.evidence.kinds import combined
 from unify.conflation.evidence.levels import levels
 from unify.conflation.evidence.model import Model
-from unify.conflation.evidence.values import NONE, Codes, Compared, Floats, Ints, Levels
+from unify.conflation.evidence.values import NONE, Codes, Compared, Flags, Floats, Ints, Levels
 
 RARE = 5
 """A value on fewer records counts as if it were on so many: nobody knows how rare it is, and its records may be one
@@ -70,6 +70,74 @@ class Scorer:
     def kinds(self, alone: Floats, parts: Sequence[Part]) -> tuple[Floats, Floats]:
         """What kinds of pairs add to weights and take from them; `alone`: the weights without them."""
         return combined(alone, self.model.kinds, [p.weight + p.rarity for p in parts])
+
+    def weigh_above(self, left: Ints, right: Ints, least: float, chunk: int = 1_000_000) -> Floats:
+        """As `weigh`; minus infinity for pairs that do not reach `least`, most of which are never compared in full.
+
+        What a pair can weigh at most is known from equality alone, and better with every comparison that is made:
+        overlaps and kinds of different people only take away.
+        """
+        total = np.full(len(left), -np.inf)
+        for start in range(0, len(left), chunk):
+            places = start + self._within_reach(left[start : start + chunk], right[start : start + chunk], least)
+            total[places] = self.weigh(left[places], right[places])
+        total[total < least] = -np.inf
+        return total
+
+    def _within_reach(self, left: Ints, right: Ints, least: float) -> Ints:
+        """Places of the pairs that may reach `least`: one class of pairs of one customer alone must come near it."""
+        same = [kind for kind in self.model.kinds if kind.same]
+        classes = [(0.0, np.ones(len(self.values))), *((kind.ratio, kind.shared) for kind in same)]
+        least -= float(np.log(len(classes)))
+        places = np.arange(len(left))
+        most = np.full((len(classes), len(left)), self.model.prior) + np.array([[ratio] for ratio, _ in classes])
+        unequal: list[Flags] = []
+        best = np.zeros((len(self.values), len(left)))
+        for k, values in enumerate(self.values):
+            equal, there = _equality(values, left, right)
+            best[k, there] = self.model.weight(k)[-2] if values.levels > 1 else 0.0
+            best[k, equal] = self.model.weight(k)[-1] + self._rarest(k, left[equal])
+            unequal.append(there & ~equal)
+            for c, (_, shared) in enumerate(classes):
+                most[c] += _of_class(best[k], float(shared[k]))
+        for k in self._telling():
+            reach = most.max(axis=0) >= least
+            if not reach.all():
+                places, most, best = places[reach], most[:, reach], best[:, reach]
+                unequal = [u[reach] for u in unequal]
+            asked = np.flatnonzero(unequal[k])
+            level, _ = levels(self.values[k], left[places[asked]], right[places[asked]])
+            weight = self.model.weight(k)[level]
+            for c, (_, shared) in enumerate(classes):
+                a = float(shared[k])
+                most[c, asked] += _of_class(weight, a) - _of_class(best[k, asked], a)
+        return np.asarray(places[most.max(axis=0) >= least], dtype=np.int64)
+
+    def _rarest(self, comparison: int, rows: Ints) -> Floats:
+        """The most that rarity can add to the equality of each record's values."""
+        rarity, codes = self.rarity[comparison], self.values[comparison].codes[rows]
+        return np.asarray(np.where(codes == NONE, -np.inf, rarity[codes]).max(axis=1), dtype=np.float64)
+
+    def _telling(self) -> list[int]:
+        """Comparisons in the order in which they tell strangers apart."""
+        return sorted(range(len(self.values)), key=lambda k: (float(self.model.u[k] @ self.model.weight(k)), k))
+
+
+def _equality(values: Compared, left: Ints, right: Ints) -> tuple[Flags, Flags]:
+    """Whether any two values of a pair are equal, and whether both have one."""
+    a, b = values.codes[left], values.codes[right]
+    equal = np.zeros(len(left), dtype=np.bool_)
+    for x in range(a.shape[1]):
+        for y in range(b.shape[1]):
+            equal |= (a[:, x] >= 0) & (a[:, x] == b[:, y])
+    return equal, np.asarray((a >= 0).any(axis=1) & (b >= 0).any(axis=1), dtype=np.bool_)
+
+
+def _of_class(weight: Floats, shared: float) -> Floats:
+    """What a comparison weighs in a class of pairs that shares it so often."""
+    if shared == 1.0:
+        return weight
+    return np.asarray(np.log(shared * np.exp(weight) + (1 - shared)), dtype=np.float64)
 
 
 def _rarity(values: Compared, u: float) -> Floats:
