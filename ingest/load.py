@@ -29,9 +29,11 @@ from ingest.keys import losers
 from ingest.parquet_reader import parquet_source
 from ingest.report import ColumnReport, FileReport, LoadReport
 from ingest.rows import FILE, LINE, Source
+from ingest.types import STRING
 from unify.core.engine import Engine
 from unify.core.errors import SourceError
 from unify.core.names import corrupt_table_of, quote, table_of
+from unify.core.plain import hardly_repeat
 from unify.core.steps import Query, Step
 from unify.spec import Entity
 
@@ -269,6 +271,7 @@ class _Tables:
                 f"AND l.{LINE} = t.{quote(self.line)})"
             )
         names = ", ".join(f"t.{quote(n)}" for n in self.columns)
+        texts = [n for n in self.columns if types[n] == STRING.sql]
         kept = self.engine.build(
             Step(
                 self.table,
@@ -276,6 +279,7 @@ class _Tables:
                 "accepted rows",
                 (self.staged.rows,),
                 keep=True,
+                plain=hardly_repeat(self.engine, self.typed, texts),
             )
         )
         reasons = self._quarantine()

@@ -108,6 +108,7 @@ def identity_steps(run: int, previous: str | None, matched_only: Sequence[str] =
             "record to customer",
             reads=("clusters", "records", "claims", "founded", "winners", "dropped"),
             keep=True,
+            plain=("key", "CustomerId"),
         ),
         Step(
             "customer_ids",
@@ -115,6 +116,7 @@ def identity_steps(run: int, previous: str | None, matched_only: Sequence[str] =
             "every id ever given, and what became of it",
             reads=("ledger", "claims", "founded"),
             keep=True,
+            plain=("CustomerId", "founded_by_key"),
             releases=("ledger",),
         ),
         Step(
@@ -123,6 +125,7 @@ def identity_steps(run: int, previous: str | None, matched_only: Sequence[str] =
             "what happened to ids in this run",
             reads=("founded", "claims", "customer_ids"),
             keep=True,
+            plain=("CustomerId",),
             releases=("founded", "claims"),
         ),
         Step("previous_ids", Query(_sql("previous_ids")), "ids that customers had before", reads=("customer_ids",)),

@@ -65,9 +65,14 @@ def value_steps(columns: CustomerColumns) -> list[Step]:
     ]
 
 
-def customer_steps(columns: CustomerColumns, cluster_columns: ClusterColumns = ()) -> list[Step]:
-    """From `customer_values` to kept `Customer` and the view `customer_lineage`."""
-    return [_keys_step(columns), _customer_step(columns, cluster_columns), _lineage_step(columns)]
+def customer_steps(
+    columns: CustomerColumns, cluster_columns: ClusterColumns = (), plain: Sequence[str] = ()
+) -> list[Step]:
+    """From `customer_values` to kept `Customer` and the view `customer_lineage`.
+
+    `plain`: unified columns whose texts hardly repeat (Step.plain).
+    """
+    return [_keys_step(columns), _customer_step(columns, cluster_columns, plain), _lineage_step(columns)]
 
 
 # ---- the winner row of a dedupe group, assembled
@@ -314,7 +319,7 @@ def _keys_step(columns: CustomerColumns) -> Step:
     return Step("merge_keys", Query(sql, params), "collect the keys of every customer", ("members",))
 
 
-def _customer_step(columns: CustomerColumns, cluster_columns: ClusterColumns) -> Step:
+def _customer_step(columns: CustomerColumns, cluster_columns: ClusterColumns, plain: Sequence[str]) -> Step:
     _refuse_collisions(columns, cluster_columns)
     owners = dict.fromkeys((c.name for c in columns.columns), "v") | {CUSTOMER_ID: "v", PREVIOUS: "b"}
     selected = [f"{owners.get(name, 'k')}.{quote(name)}" for name in columns.layout]
@@ -333,7 +338,10 @@ def _customer_step(columns: CustomerColumns, cluster_columns: ClusterColumns) ->
     )
     reads = ("customer_values", "merge_keys", "previous_ids", *(table for _, table in cluster_columns))
     releases = ("customer_values", "merge_keys")
-    return Step("Customer", Query(sql), "write the master customer dataset", reads, keep=True, releases=releases)
+    keys = (name for entity in columns.entities for name in (entity.name, entity.alternate))
+    unrepeated = (CUSTOMER_ID, *keys, *plain)
+    why = "write the master customer dataset"
+    return Step("Customer", Query(sql), why, reads, keep=True, releases=releases, plain=unrepeated)
 
 
 def _refuse_collisions(columns: CustomerColumns, cluster_columns: ClusterColumns) -> None:

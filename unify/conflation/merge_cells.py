@@ -5,8 +5,10 @@ from collections.abc import Iterable
 
 from unify.conflation.attributes import Attribute
 from unify.conflation.column_types import cast, is_text
-from unify.conflation.picks import EntityColumns, Feed, UnifiedColumn
+from unify.conflation.picks import CustomerColumns, EntityColumns, Feed, UnifiedColumn
+from unify.core.engine import Engine
 from unify.core.names import quote, table_of
+from unify.core.plain import hardly_repeat
 
 
 class Cells:
@@ -85,3 +87,13 @@ def recency_of(attribute: Attribute) -> str:
 def not_nan(value: str, kind: str) -> str:
     """NaN says nothing about recency; left alone it would be the most recent of all."""
     return f"nullif({value}, CAST('NaN' AS {kind}))" if kind in ("FLOAT", "DOUBLE") else value
+
+
+def plain_columns(engine: Engine, columns: CustomerColumns) -> tuple[str, ...]:
+    """Unified columns whose texts hardly repeat in the entity that feeds them first."""
+    found: list[str] = []
+    for entity in columns.entities:
+        first = {c.feeds[0].column: c.name for c in columns.columns if c.feeds and c.feeds[0].entity == entity.entity}
+        texts = [a.column for a in entity.columns if a.column in first and is_text(a.type)]
+        found += [first[c] for c in hardly_repeat(engine, quote(table_of(entity.entity)), texts)]
+    return tuple(found)

@@ -66,7 +66,8 @@ def deduplication_step(entity: str, key: str) -> Step:
     )
     why = f"list the duplicates inside {entity}"
     query = Query(sql, {"entity": entity})
-    return Step(deduplication_table(entity), query, why, ("members", "links", "rules"), keep=True)
+    plain = (key, f"{key}_Alternate", "Deduplication_GroupId", "Deduplication_WinnerId")
+    return Step(deduplication_table(entity), query, why, ("members", "links", "rules"), keep=True, plain=plain)
 
 
 def match_pairs_step(project: Project, when: dt.datetime) -> Step:
@@ -82,6 +83,7 @@ def match_pairs_step(project: Project, when: dt.datetime) -> Step:
         f'  CAST($when AS TIMESTAMP) AS "{MATCH_PAIRS}_ModifiedOn"\n'
         f'FROM "Customer"\nWHERE {present} >= 2\nORDER BY "CustomerId"'
     )
-    plain = when.astimezone(dt.UTC).replace(tzinfo=None) if when.tzinfo else when
+    moment = when.astimezone(dt.UTC).replace(tzinfo=None) if when.tzinfo else when
     why = "list the customers that span entities"
-    return Step(MATCH_PAIRS, Query(sql, {"when": plain}), why, ("Customer",), keep=True)
+    plain = ("TrueObjectId", *names)
+    return Step(MATCH_PAIRS, Query(sql, {"when": moment}), why, ("Customer",), keep=True, plain=plain)

@@ -47,8 +47,6 @@ class Prepared:
     """The columns (v0, v1, ...) that look at words, so in Python."""
     origins: dict[str, SourceColumn] = field(default_factory=dict)
     """v0, v1, ... to the source column each is made of, or the several that are joined."""
-    made: dict[str, tuple[tuple[NormalizeStep, ...], Criterion | None]] = field(default_factory=dict)
-    """v0, v1, ... to the normalisers that make it, and the exact criterion whose key it is."""
     lettered: dict[str, None] = field(default_factory=dict)
     """Those of v0, v1, ... that have a column of letters beside them (letters.py)."""
     recipes: dict[str, tuple[SourceColumn, tuple[NormalizeStep, ...], Criterion | None]] = field(default_factory=dict)
@@ -97,7 +95,6 @@ class Prepared:
         name = self.values.setdefault(expression, f"v{len(self.values)}")
         self.origins[name] = column
         self.recipes.setdefault(name, (column, normalize, criterion))
-        self.made.setdefault(name, (normalize, criterion))
         self.chains.add(normalize)
         phonetic = criterion is not None and criterion.compare == "phonetic"
         if phonetic or any(step.kind in WORDY for step in normalize):
@@ -145,11 +142,11 @@ class Prepared:
 
     def _text(self, name: str, raw: str) -> str:
         """SQL of a value before it is checked, over SQL of the value as it is."""
-        return unchecked(raw, self.type_of(self.origins[name]), self.made[name][0], self.lists)
+        return unchecked(raw, self.type_of(self.origins[name]), self.recipes[name][1], self.lists)
 
     def _cell(self, name: str, text: str) -> str:
         """SQL of a value over the name of what `_text` made."""
-        normalize, criterion = self.made[name]
+        _, normalize, criterion = self.recipes[name]
         return _keyed(criterion, unless_blank(text, self.type_of(self.origins[name]), normalize))
 
     def _once(self, name: str, table: str, source: str) -> Step:
@@ -244,6 +241,7 @@ def records_steps(engine: Engine, project: Project, plan: ConflationPlan) -> lis
             "list every record that takes part",
             reads=(*sources, "record_rows"),
             keep=True,
+            plain=("key",),
         ),
     ]
 

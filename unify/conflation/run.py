@@ -24,6 +24,7 @@ from unify.conflation.junk.fields import Judged, judged
 from unify.conflation.junk.verdicts import judge_values, junk_warnings
 from unify.conflation.links import make_links
 from unify.conflation.merge import customer_steps, value_steps
+from unify.conflation.merge_cells import plain_columns
 from unify.conflation.normalize import Lists
 from unify.conflation.outputs import output_steps
 from unify.conflation.overrides import resolve_overrides
@@ -143,7 +144,7 @@ class Stages:
         columns, rules = make_customer_clusters(
             engine, project, plan_of(project), lists, first_rule, progress, unified
         )  # fmt: skip
-        _build(engine, customer_steps(unified.columns, columns))
+        _build(engine, customer_steps(unified.columns, columns, plain_columns(engine, unified.columns)))
         return rules
 
     def outputs(self, engine: Engine, project: Project, started: datetime) -> None:

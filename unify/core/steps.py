@@ -26,6 +26,8 @@ class Step:
     keep      True: part of the generation, readers see it. False: scratch, gone with the connection
     releases  scratch tables nobody needs after this step: the engine drops them to free memory
     view      True: readers get the SELECT itself under that name, nothing is stored; it takes no bound values
+    plain     text columns of a kept table whose values hardly repeat, such as keys: stored as they are. To compress
+              them takes longer than all the rest of writing a table and saves half of their size
     """
 
     makes: str
@@ -35,3 +37,4 @@ class Step:
     keep: bool = False
     releases: tuple[str, ...] = ()
     view: bool = False
+    plain: tuple[str, ...] = ()

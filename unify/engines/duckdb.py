@@ -123,6 +123,8 @@ class DuckDBEngine:
         """Make the step's table or view, drop what it releases, return its row count (0 for a view)."""
         kind = ("" if step.keep else "TEMP ") + ("VIEW" if step.view else "TABLE")
         sql = f"CREATE OR REPLACE {kind} {quote(step.makes)} AS {step.query.sql}"
+        if step.keep and step.plain and not step.view:
+            sql = self._insert(step)
         made = self.connection.execute(sql, step.query.params or None).fetchone()
         for table in step.releases:
             self._release(table)
@@ -138,6 +140,18 @@ class DuckDBEngine:
     def change(self, query: Query) -> None:
         """Change tables in place: one INSERT, UPDATE, DELETE, CREATE or DROP."""
         self.connection.execute(query.sql, query.params or None)
+
+    def _insert(self, step: Step) -> str:
+        """Make the table with its `plain` columns as such, still empty; returns the INSERT that fills it."""
+        described = self.connection.execute(f"DESCRIBE {step.query.sql}", step.query.params or None).fetchall()
+        columns = ", ".join(
+            f"{quote(name)} {kind}" + (" USING COMPRESSION uncompressed" if name in step.plain else "")
+            for name, kind, *_ in described
+        )
+        [(database,)] = self.connection.execute("SELECT current_database()").fetchall()
+        table = f"{quote(database)}.main.{quote(step.makes)}"  # a scratch table of that name would come first
+        self.connection.execute(f"CREATE OR REPLACE TABLE {table} ({columns})")
+        return f"INSERT INTO {table} {step.query.sql}"
 
     @_interruptible()
     def fetch(self, query: Query) -> pa.Table:
