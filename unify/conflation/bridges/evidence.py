@@ -57,16 +57,22 @@ def weigh(
 ) -> Weighed:
     """Weigh the links 0..n-1, by number.
 
-    reads   links_sides (id, side, rid): what stands on both sides of each link; ids from n on are pairs drawn by chance
+    reads   links_pairs (id, a, b) and links_sides (id, side, rid): what stands on both sides of each link (stage.py);
+            ids from n on are pairs drawn by chance
     values  WITH links_values (compared.py)
     clusters   cluster per record; rule, score: per link; drawn: which of the pairs drawn are of different clusters
     """
-    columns = ", ".join(f"bool_or({a.agrees(k, 'l', 'r')}) AS s{k}" for k, a in enumerate(attributes))
+    agrees = [a.agrees(k, "l", "r") for k, a in enumerate(attributes)]
+    one = ", ".join(f"{test} AS s{k}" for k, test in enumerate(agrees))
+    some = ", ".join(f"bool_or({test}) AS s{k}" for k, test in enumerate(agrees))
     said = Query(
-        f"{values} SELECT x.id, {columns} FROM links_sides AS x JOIN links_sides AS y ON x.id = y.id AND x.side = 0 "
+        f"{values} SELECT x.id, {one} FROM links_pairs AS x JOIN links_values AS l ON l.rid = x.a "
+        "JOIN links_values AS r ON r.rid = x.b UNION ALL "
+        f"SELECT x.id, {some} FROM links_sides AS x JOIN links_sides AS y ON x.id = y.id AND x.side = 0 "
         "AND y.side = 1 JOIN links_values AS l ON l.rid = x.rid JOIN links_values AS r ON r.rid = y.rid GROUP BY x.id"
     )
-    engine.build(Step("links_said", said, "what the sides of links say", reads=("links_sides",)))
+    reads = ("links_pairs", "links_sides")
+    engine.build(Step("links_said", said, "what the sides of links say", reads))
     table = engine.fetch(Query("FROM links_said"))
     says = np.full((len(rule) + DRAWN, len(attributes)), -1, dtype=np.int8)
     where = table.column("id").to_numpy()

@@ -8,7 +8,7 @@ Bridges are cut all at once: each splits its cluster whatever becomes of the oth
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +16,7 @@ import pyarrow as pa
 from unify.conflation.binding import BoundPlan
 from unify.conflation.bridges.compared import Attribute, values_of
 from unify.conflation.bridges.evidence import Doubles, Weighed, draw, weigh
-from unify.conflation.bridges.graph import Bridges, bridges
+from unify.conflation.bridges.graph import Bridges, Longs, bridges
 from unify.conflation.limits import Flags, Ints, components
 from unify.core.engine import Engine
 from unify.core.progress import Progress, silent
@@ -81,9 +81,11 @@ def weigh_links(
         engine.build(Step("doubtful_links", Query(NOTHING), why, keep=True, releases=_scratch(bound)))
         return Bridged()
     progress("bridges", "weigh the links of every customer")
-    found = bridges(len(clusters), kept.a, kept.b, kept.hub, kept.member)
+    found = _bridges(clusters, kept)
     x, y, strangers = draw(len(clusters), clusters)
-    engine.load("links_sides", _sides(kept, found, x, y))
+    pairs, sides = _sides(kept, found, x, y)
+    engine.load("links_pairs", pairs)
+    engine.load("links_sides", sides)
     values = values_of(bound, attributes)
     weighed = weigh(engine, attributes, values, clusters, kept.rule, kept.score, np.flatnonzero(strangers))
     return _settle(engine, plan, bound, attributes, clusters, kept, found, weighed)
@@ -91,7 +93,21 @@ def weigh_links(
 
 def _scratch(bound: BoundPlan) -> tuple[str, ...]:
     """What nobody needs from here on, the prepared values among it."""
-    return ("links_sides", "links_sample", "links_said", "links_doubtful", *(p.table for p in bound.prepared.values()))
+    made = ("links_pairs", "links_sides", "links_sample", "links_said", "links_doubtful")
+    return (*made, *(p.table for p in bound.prepared.values()))
+
+
+def _bridges(clusters: Ints, kept: _Kept) -> Bridges:
+    """The bridges of clusters of three records or more: a customer of two has one link, and nobody asks about it.
+
+    A third of a million records are in such clusters, and the walk over those takes a third of the time.
+    """
+    crowded = np.bincount(clusters, minlength=len(clusters))[clusters] > 2
+    rids = np.flatnonzero(crowded).astype(np.int32)
+    new = (np.cumsum(crowded) - 1).astype(np.int32)
+    links = np.flatnonzero(crowded[kept.a])
+    found = bridges(len(rids), new[kept.a[links]], new[kept.b[links]], new[kept.hub], new[kept.member])
+    return replace(found, link=links[found.link], walk=rids[found.walk])
 
 
 # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -112,17 +128,25 @@ def _read(engine: Engine) -> _Kept:
     return _Kept(a, b, rule, score, hub[group], rid[group])
 
 
-def _sides(kept: _Kept, found: Bridges, x: Ints, y: Ints) -> pa.Table:
-    """id, side, rid: what stands on both sides of each link: its own two records, and those nearest if it is a bridge;
-    then the pairs drawn by chance."""
-    count = len(kept.a)
-    itself = np.arange(count)
-    at = np.empty(len(found.walk), dtype=np.int64)
+def _inner_is_a(kept: _Kept, found: Bridges) -> Flags:
+    """Per bridge: whether the side that is an interval of the walk is that of record a."""
+    a = kept.a[found.link]
+    at = np.empty(int(found.walk.max(initial=-1)) + 1, dtype=np.int64)
     at[found.walk] = np.arange(len(found.walk))
-    inner_is_a = (at[kept.a[found.link]] >= found.start) & (at[kept.a[found.link]] < found.end)
-    ids = [itself, itself, np.arange(count, count + len(x)), np.arange(count, count + len(x))]
-    sides = [np.zeros(count), np.ones(count), np.zeros(len(x)), np.ones(len(x))]
-    rids = [kept.a, kept.b, x, y]
+    inner: Flags = (at[a] >= found.start) & (at[a] < found.end)
+    return inner
+
+
+def _sides(kept: _Kept, found: Bridges, x: Ints, y: Ints) -> tuple[pa.Table, pa.Table]:
+    """What stands on both sides of each link, then of the pairs drawn by chance.
+
+    id, a, b: where it is the link's own two records; id, side, rid: where a bridge has more, with those nearest to it.
+    """
+    count = len(kept.a)
+    inner_is_a = _inner_is_a(kept, found)
+    ids: list[Longs] = []
+    sides: list[Longs] = []
+    rids: list[Ints] = []
     for step in range(NEAREST):
         inside, before, after = found.start + step, found.start - 1 - step, found.end + step
         for place, there, is_a in (
@@ -135,13 +159,20 @@ def _sides(kept: _Kept, found: Bridges, x: Ints, y: Ints) -> pa.Table:
             ids.append(found.link[more])
             sides.append(np.where(is_a[more], 0, 1))
             rids.append(rid[more])
-    return pa.table(
-        {
-            "id": np.concatenate(ids).astype(np.int32),
-            "side": np.concatenate(sides).astype(np.uint8),
-            "rid": np.concatenate(rids).astype(np.int32),
-        }
-    )
+    several = np.zeros(count, dtype=np.bool_)
+    several[np.concatenate(ids)] = True
+    own, pair = np.flatnonzero(several), np.flatnonzero(~several)
+    pairs = {
+        "id": np.concatenate((pair, np.arange(count, count + len(x)))).astype(np.int32),
+        "a": np.concatenate((kept.a[pair], x)).astype(np.int32),
+        "b": np.concatenate((kept.b[pair], y)).astype(np.int32),
+    }
+    more_of = {
+        "id": np.concatenate((own, own, *ids)).astype(np.int32),
+        "side": np.concatenate((np.zeros(len(own)), np.ones(len(own)), *sides)).astype(np.uint8),
+        "rid": np.concatenate((kept.a[own], kept.b[own], *rids)).astype(np.int32),
+    }
+    return pa.table(pairs), pa.table(more_of)
 
 
 # ── deciding and writing ────────────────────────────────────────────────────────────────────────────────────────────
@@ -154,9 +185,7 @@ def _settle(
     """Queue what is doubtful, cut what the plan says."""
     count = len(kept.a)
     side_a, side_b, bridge = np.ones(count, np.int64), np.ones(count, np.int64), np.zeros(count, np.bool_)
-    at = np.empty(len(found.walk), dtype=np.int64)
-    at[found.walk] = np.arange(len(found.walk))
-    inner_is_a = (at[kept.a[found.link]] >= found.start) & (at[kept.a[found.link]] < found.end)
+    inner_is_a = _inner_is_a(kept, found)
     side_a[found.link] = np.where(inner_is_a, found.inner, found.outer)
     side_b[found.link] = np.where(inner_is_a, found.outer, found.inner)
     bridge[found.link] = found.last - found.first > 2
@@ -191,15 +220,17 @@ def _doubtful_links(attributes: Sequence[Attribute], values: str, releases: tupl
     )
     said = ", ".join(f"s{k}" for k in range(len(attributes)))
     sql = (
-        f"{values} SELECT a, b, rule, score, doubt, bridge, records_a, records_b, urgency, "
+        f"{values}, sides AS (FROM links_sides UNION ALL SELECT id, 0, a FROM links_pairs "
+        "UNION ALL SELECT id, 1, b FROM links_pairs)\n"
+        f"SELECT a, b, rule, score, doubt, bridge, records_a, records_b, urgency, "
         f"concat_ws(', ', {agrees}) AS agrees, concat_ws('; ', {differs}) AS contradicts, cut\n"
-        "FROM links_doubtful JOIN links_said USING (id) JOIN links_sides USING (id) "
-        "JOIN links_values AS l ON l.rid = links_sides.rid\n"
+        "FROM links_doubtful JOIN links_said USING (id) JOIN sides USING (id) "
+        "JOIN links_values AS l ON l.rid = sides.rid\n"
         f"GROUP BY id, a, b, rule, score, doubt, bridge, records_a, records_b, urgency, cut, {said}\n"
         "ORDER BY urgency DESC, a, b"
     )
     params = {f"name_{k}": a.name for k, a in enumerate(attributes)}
-    reads = ("links_doubtful", "links_said", "links_sides")
+    reads = ("links_doubtful", "links_said", "links_sides", "links_pairs")
     return Step("doubtful_links", Query(sql, params), "the links to look at", reads, keep=True, releases=releases)
 
 
