@@ -164,11 +164,21 @@ class RuleRunner:
     def _pairs(self, groups: str) -> int:
         return int(scalar(self.engine, Query(f"SELECT coalesce(sum(pairs), 0)::BIGINT FROM {groups}")))
 
+    def _joined(self) -> int:
+        """How many pairs the keys join.
+
+        Only one side is grouped, the left: it is the one that earlier rules leave few records of.
+        """
+        if self.self_join or self.bound.pairs_repeat:
+            return self._pairs(f"({self._key_groups()})")
+        sizes = f"SELECT {self.keys}, count(*) AS pairs FROM {self.left} GROUP BY {self.keys}"
+        return self._pairs(f"{self.right} AS r JOIN ({sizes}) AS l USING ({self.keys})")
+
     def _count(self) -> int:
         """Count the pairs before making any; key groups become a table only where somebody needs them one by one."""
-        groups = self._similar_groups() if self.shape == "similarity" else self._key_groups()
-        if self.shape == "join" and self.bound.fuzzy and (pairs := self._pairs(f"({groups})")) <= self.plan.max_pairs:
+        if self.shape == "join" and self.bound.fuzzy and (pairs := self._joined()) <= self.plan.max_pairs:
             return pairs
+        groups = self._similar_groups() if self.shape == "similarity" else self._key_groups()
         numbered = f"SELECT row_number() OVER () AS key_group, * FROM ({groups})"
         self._build(self.groups, numbered, "count the pairs before making any")
         return self._within_budget()
