@@ -99,6 +99,13 @@ class World:
         rows[entity] = [r for r in rows[entity] if r["Id"] != record["Id"]] + [record]
         return rows
 
+    def members(self) -> dict[tuple[str, str], str]:
+        """Record to CustomerId, naively, before anything is added."""
+        ledger = clusters.Ledger()
+        ledger.run(1, Naive(self.project, self.rows, self.overrides).customers())
+        found: dict[tuple[str, str], str] = ledger.members
+        return found
+
     def told(self, entity: str, record: Row) -> tuple[dict[tuple[str, str], str], list[dict[str, Any]]]:
         """What `upserted` says, naively."""
         ledger = clusters.Ledger()

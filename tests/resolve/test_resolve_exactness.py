@@ -130,9 +130,19 @@ def resolver(world: Any, path: Path) -> Resolver:
 
 
 def check(
-    entity: str, record: dict[str, Any], found: Resolution, ran: tuple[dict[Any, str], list[dict[str, Any]]]
+    before: dict[Any, str],
+    entity: str,
+    record: dict[str, Any],
+    found: Resolution,
+    ran: tuple[dict[Any, str], list[dict[str, Any]]],
 ) -> None:
     members, changes = ran
+    was, others = before, {r: c for r, c in members.items() if r != (entity, record["Id"])}
+    heirs = {c["other"]: c["CustomerId"] for c in changes if c["change"] == "merged"}
+    moved = {r for r, c in others.items() if heirs.get(was.get(r), was.get(r)) != c}
+    assert {c.other for c in found.changes if c.change == "moved"} == {f"{e}:{k}" for e, k in moved}
+    lost = {r for r in was if r != (entity, record["Id"]) and r not in members}
+    assert {c.other for c in found.changes if c.change == "dropped"} == {f"{e}:{k}" for e, k in lost}
     mine = members.get((entity, record["Id"]))
     created = {c["CustomerId"] for c in changes if c["change"] in ("created", "split")}
     expected = "none" if mine is None else "new" if mine in created else mine
@@ -152,6 +162,7 @@ def hold(folder: Path, world: Any, asked: Any, run_too: int) -> None:
     """Every answer against a naive evaluation of the plan; one of them against the run itself, which costs a second."""
     path = folder / "generation.duckdb"
     with resolver(world, path) as opened:
+        before = world.members()
         for place, ((entity, number), values) in enumerate(asked):
             record = {"Id": f"{number}", **values}
             found = opened.resolve(entity, record)
@@ -159,8 +170,8 @@ def hold(folder: Path, world: Any, asked: Any, run_too: int) -> None:
             if run_too == place:
                 ran = world.upserted(path, entity, record)
                 assert ran[0] == told[0]
-                check(entity, record, found, ran)
-            check(entity, record, found, told)
+                check(before, entity, record, found, ran)
+            check(before, entity, record, found, told)
 
 
 @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))

@@ -6,7 +6,7 @@ Resolution
 │   └── RuleCheck       the rule on the pair: values before and after normalising, scores (core/explanations.py)
 ├── apart               links that would yield to a limit, a never-list or an exception of the plan
 ├── nearest             the customers that came nearest, and what was missing
-└── changes             what else a run would change: customers merged, split, retired
+└── changes             what else a run would change: customers merged or retired, records that move
 """
 
 from collections.abc import Iterator
@@ -78,9 +78,15 @@ class Near(Report):
 
 
 class ResolvedChange(Report):
-    """What a run would do to another customer or record: `customer` is the id it would have then, null a new one."""
+    """What a run would do to another customer or record.
 
-    change: Literal["merged", "split", "moved", "retired"]
+    merged    the customer `other` would be retired into `customer`
+    retired   the customer `other` would be gone: none of its records would be of any customer
+    moved     the record `other` would leave its customer for `customer`; null: a new one
+    dropped   the record `other` would be of no customer
+    """
+
+    change: Literal["merged", "retired", "moved", "dropped"]
     customer: str | None
     other: str
 
@@ -89,7 +95,7 @@ class ResolvedChange(Report):
         said = {
             "merged": f"{self.other} would be retired into {self.customer}",
             "retired": f"{self.other} would be retired",
-            "split": f"records of {self.other} would become a new customer",
+            "dropped": f"{self.other} would be of no customer",
             "moved": f"{self.other} would be moved to {self.customer or 'a new customer'}",
         }
         return said[self.change]

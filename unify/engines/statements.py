@@ -23,8 +23,9 @@ class Statements:
         """The answer of one SELECT."""
         return self._cursor().sql(query.sql, params=query.params or None).to_arrow_table()
 
-    def ask(self, sql: str, texts: Sequence[str | None]) -> tuple[Any, ...]:
-        """The one row of a SELECT over the texts `$1`, `$2`, … It is planned once per thread: 0.4 ms instead of 3 ms.
+    def ask(self, sql: str, texts: Sequence[str | None]) -> tuple[Any, ...] | None:
+        """The first row of a SELECT over the texts `$1`, `$2`, …, None without one. Planned once per thread: 0.4 ms
+        instead of 3 ms.
 
         EXECUTE takes no bound values, so the texts are written as literals.
         """
@@ -37,8 +38,7 @@ class Statements:
             known[sql] = name
         said = ", ".join("NULL::VARCHAR" if text is None else literal(text) for text in texts)
         row = cursor.execute(f"EXECUTE {name}({said})" if texts else f"EXECUTE {name}").fetchone()
-        assert row is not None
-        return tuple(row)
+        return None if row is None else tuple(row)
 
     def _cursor(self) -> Any:
         if not hasattr(self._local, "cursor"):

@@ -29,7 +29,8 @@ class Outcome:
     gone       customers (places) whose records would all be of no customer
     cuts       links of R that would yield, each as (other record, cut)
     mates      records of the cluster that it would be in, itself among them
-    split      customers (places) of which some record would be in another customer than before
+    moved      other records that would change customers, merges aside: (record, customer after; None: a new one)
+    lost       other records that were of a customer and would be of none
     """
 
     customer: int | None
@@ -39,8 +40,8 @@ class Outcome:
     gone: tuple[int, ...]
     cuts: tuple[tuple[int, Cut], ...]
     mates: tuple[int, ...]
-    moved: tuple[tuple[int, int | None, int | None], ...]
-    """(record, customer before, customer after) of other records that would change customers, merges aside."""
+    moved: tuple[tuple[int, int | None], ...]
+    lost: tuple[int, ...]
 
 
 class Deciding:
@@ -211,9 +212,9 @@ class Deciding:
         of = {rid: survivor.get(cluster) for cluster, part in members.items() for rid in part if rid not in dropped}
         into = {c: survivor[cluster] for cluster, claimed in claims.items() for c in claimed}
         moved = [
-            (rid, None if was == NOBODY else was, of.get(rid))
+            (rid, of[rid])
             for rid, was in before.items()
-            if rid != self.asked.rid and of.get(rid) != into.get(was)
+            if rid != self.asked.rid and rid not in dropped and (of[rid] is None or of[rid] != into.get(was))
         ]
         place = self.place[self.asked.rid]
         cuts = [(self.rids[cut.b if cut.a == place else cut.a], cut) for cut in decided.cuts if place in (cut.a, cut.b)]
@@ -226,6 +227,7 @@ class Deciding:
             cuts=tuple(cuts),
             mates=tuple(members[mine]),
             moved=tuple(moved),
+            lost=tuple(r for r, was in before.items() if r in dropped and was != NOBODY and r != self.asked.rid),
         )
 
     def _dropped(self, part: list[int]) -> set[int]:

@@ -7,7 +7,7 @@ Candidates are those of evidence/candidates.py: records that share a telling val
 three, unless more than GROUP share that key.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, cast
@@ -19,10 +19,12 @@ from unify.conflation.evidence.candidates import BEGINNING, GROUP, Key, keys
 from unify.conflation.evidence.linkage import CAP, group
 from unify.conflation.evidence.model import probability
 from unify.conflation.evidence.run import links_of
-from unify.conflation.evidence.stored import Stored
+from unify.conflation.evidence.stored import BIT, Stored
 from unify.conflation.evidence.values import Compared, Floats, compared
+from unify.conflation.evidence.waterfall import between, inside, kinds_of, parts_of
 from unify.conflation.evidence.weights import Scorer
 from unify.conflation.rules import ScoredTerm
+from unify.core.explanations import Waterfall
 from unify.resolve.alike import holds
 from unify.resolve.columns import Column, Ints
 from unify.resolve.linking import Linking, Pair
@@ -89,8 +91,9 @@ class Evidence:
         for rid in changed:
             if rid < self.memory.records:
                 seeds |= {o for o, number, _ in self.memory.links.from_(rid) if number == rule.number}
-        around = _Around(self, linking, {rid for rid in seeds if linking.takes_part(rule, rid)})
+        around = Around(self, linking, {rid for rid in seeds if linking.takes_part(rule, rid)})
         linking.replace(rule, seeds | set(around.rids), around.links())
+        linking.around[rule.number] = around
 
     # ── candidates ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -190,7 +193,7 @@ class Evidence:
         return False
 
 
-class _Around:
+class Around:
     """The records that hang together by pairs that weigh for one customer, from some records on."""
 
     def __init__(self, evidence: Evidence, linking: Linking, seeds: set[int]) -> None:
@@ -207,6 +210,8 @@ class _Around:
             found |= positive
         self.rids = sorted(found, key=linking.asked.order)
         self.pairs = {pair: weight for pair, weight in pairs.items() if weight > 0}
+        self.labels = np.arange(len(self.rids), dtype=np.int64)
+        """Per record its group, once `links` has found them."""
 
     def _weigh(self, pairs: Sequence[Pair]) -> dict[Pair, float]:
         """Weights of pairs of records; -CAP where an exception holds."""
@@ -240,11 +245,47 @@ class _Around:
         weights = np.array([end[2] for end in ends])
         lower = self._lower()
         linked = group(len(rids), left, right, weights, self.evidence.at_least, lambda a, b: self._weights(rids, a, b))
+        self.labels = linked.labels
         a, b, weight = links_of(linked, lower, self.evidence.at_least)
         return {
             (rids[int(x)], rids[int(y)]): float(p)
             for x, y, p in zip(a, b, probability(weight).astype(np.float32), strict=True)
         }
+
+    def tell(self, rid: int, raw: Callable[[int], Mapping[str, Any]]) -> Waterfall | None:
+        """The evidence for R and another record, as explain tells it; None for a record that is not around."""
+        asked, evidence = self.linking.asked, self.evidence
+        rule, learned = evidence.forms.rule, evidence.learned
+        if rid not in self.rids or asked.rid not in self.rids:
+            return None
+        place = {one: i for i, one in enumerate(self.rids)}
+        pair = (asked.rid, rid)
+        if not rule.one_table and asked.entity != rule.left.entity:
+            pair = (rid, asked.rid)
+        groups = [np.flatnonzero(self.labels == self.labels[place[one]]) for one in pair]
+        scorer = evidence.scorer([asked.subject_of(one) for one in self.rids])
+        left, right = (np.array([place[one]], dtype=np.int64) for one in pair)
+        total = float(scorer.weigh(left, right)[0])
+        joined = bool(self.labels[left[0]] == self.labels[right[0]])
+        ends = int(left[0]), int(right[0])
+        average = inside(self._all, groups[0], *ends) if joined else between(self._all, *groups)
+        sides = [(raw(one), asked.subject_of(one).entity) for one in pair]
+        return Waterfall(
+            prior=learned.model.prior / BIT,
+            parts=parts_of(scorer, learned, rule, (left, right), sides),
+            total=total / BIT,
+            probability=float(probability(np.array([total]))[0]),
+            threshold=rule.rule.threshold,
+            vetoed=evidence.vetoed(*(asked.subject_of(one) for one in pair)),
+            records=len(set(groups[0].tolist()) | set(groups[1].tolist())),
+            average=average / BIT,
+            average_probability=float(probability(np.array([average]))[0]),
+            joined=joined,
+            kinds=kinds_of(scorer, left, right),
+        )
+
+    def _all(self, left: "np.typing.NDArray[Any]", right: "np.typing.NDArray[Any]") -> Floats:
+        return self._weights(self.rids, left, right)
 
     def _lower(self) -> "np.typing.NDArray[np.bool_] | None":
         forms = self.evidence.forms

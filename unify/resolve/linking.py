@@ -14,6 +14,7 @@ links or does not. So rule by rule, in order:
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -84,6 +85,9 @@ class Linking:
         self.now: dict[tuple[str, str], dict[int, int]] = {}
         """Per pair of a match, lower records whose first rule is not that of the generation, and which it is;
         UNDECIDED while no rule so far matched them."""
+
+        self.around: dict[int, Any] = {}
+        """Scored rules to the component that the question is about (evidence.Around)."""
 
     def run(self, scored: Callable[["Linking", RuleForms], None]) -> Links:
         """All rules in order; `scored` does those that add up evidence."""

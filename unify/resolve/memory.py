@@ -13,7 +13,7 @@ Everything is made once, when a resolver opens, by the SQL of the run (bind, pre
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -34,7 +34,7 @@ from unify.core.problems import family
 from unify.core.steps import Query, Step
 from unify.resolve.alike import Value
 from unify.resolve.columns import NONE, Column, Ints, Longs
-from unify.spec import ConflationPlan, Project
+from unify.spec import ConflationPlan, Project, parts
 
 WHOLE = re.compile(r"-?\d{1,38}\Z")
 NOBODY = -1
@@ -427,21 +427,23 @@ def _looked_up(memory: Memory) -> Iterator[Column]:
                     yield from (memory.entities[entity].columns[v] for v in forms)
 
 
-def raw_rows(fetch: Callable[[Query], pa.Table], memory: Memory, rids: list[int]) -> dict[int, dict[str, Any]]:
-    """The source's rows of some records, by rid; a row that an ingest alone removed is not there."""
+Ask = Callable[[str, Sequence[str | None]], "tuple[Any, ...] | None"]
+"""The first row of a SELECT over texts (engines/statements.py)."""
+
+
+def raw_rows(ask: Ask, memory: Memory, rids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """What rules compare of some records, as the source has it, by rid; rows that an ingest removed are not there."""
     found: dict[int, dict[str, Any]] = {}
-    by_entity: dict[str, list[int]] = {}
     for rid in rids:
-        by_entity.setdefault(memory.held(rid)[0].name, []).append(rid)
-    for name, own in by_entity.items():
-        one = memory.entities[name]
-        at = "rowid" if one.rows is not None else f"CAST({quote(memory.project.entity(name).key)} AS VARCHAR)"
-        names: dict[int | str, int] = {
-            str(one.keys[rid - one.first].as_py()) if one.rows is None else int(one.rows[rid - one.first]): rid
-            for rid in own
-        }
-        among = ", ".join(f"$at_{i}" for i in range(len(names)))
-        sql = f'SELECT *, {at} AS "#at" FROM {quote(table_of(name))} WHERE {at} IN ({among})'
-        for row in fetch(Query(sql, {f"at_{i}": name for i, name in enumerate(names)})).to_pylist():
-            found[names[row.pop("#at")]] = row
+        held, place = memory.held(rid)
+        columns = list(dict.fromkeys(c for origin in held.prepared.origins.values() for c in parts(origin)))
+        if held.rows is not None:
+            at, where = str(held.rows[place]), "rowid = CAST($1 AS BIGINT)"
+        else:
+            key = quote(memory.project.entity(held.name).key)
+            at, where = str(held.keys[place].as_py()), f"CAST({key} AS VARCHAR) = CAST($1 AS VARCHAR)"
+        wanted = ", ".join(map(quote, columns)) or "NULL"
+        row = ask(f"SELECT {wanted} FROM {quote(table_of(held.name))} WHERE {where}", [at])
+        if row is not None:
+            found[rid] = dict(zip(columns, row, strict=False))
     return found

@@ -150,7 +150,7 @@ class Reader:
         if reading is not None:
             if (column, native) not in self._sql:
                 self._sql[column, native] = self._reading_sql(kind, reading, native=native)
-            value, plain, canonical, *more = asked.ask(self._sql[column, native], [text])
+            value, plain, canonical, *more = asked.ask(self._sql[column, native], [text]) or (None, "", "")
             if value is not None:
                 at = iter(more)
                 read = {how: tuple(next(at) for _ in sqls) for how, sqls in READ.items()}
@@ -216,7 +216,7 @@ class Reader:
         if not how:
             return Value(normal)
         sql = "SELECT " + ", ".join(each.format(v="CAST($1 AS VARCHAR)") for each in how)
-        return self.held.of(normal, v, list(asked.ask(sql, [normal])))
+        return self.held.of(normal, v, list(asked.ask(sql, [normal]) or ()))
 
     def _drop_junk(self, values: dict[str, Value | None]) -> tuple[str, ...]:
         """Values that are junk are none, in whatever form; returns what is to be said of values."""

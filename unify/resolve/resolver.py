@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from unify.conflation.evidence.stored import stored
 from unify.core.errors import QueryError, did_you_mean
-from unify.core.resolutions import Resolution, Verdict
+from unify.core.resolutions import Near, Resolution, Verdict
 from unify.core.steps import Query
 from unify.engines.duckdb import DuckDBEngine
 from unify.engines.statements import Statements
@@ -107,10 +107,11 @@ class Resolver:
         linking.run(self._scored)
         outcome = Deciding(self._memory, asked, linking, self._forms).outcome()
         telling = Telling(self._memory, self._forms, asked, linking, outcome)
+        near = telling.near() if why else []
         if why:
-            rids = [rid for rid, _ in telling.linked()[:SHOWN]] + telling.near_rids()
-            telling.raw = raw_rows(self._asked.fetch, self._memory, rids)
-        return self._told(asked, outcome, telling, why=why)
+            rids = [rid for rid, _ in telling.linked()[:SHOWN]] + [rid for rid, _ in near]
+            telling.raw = raw_rows(self._asked.ask, self._memory, list(dict.fromkeys(rids)))
+        return self._told(asked, outcome, telling, telling.nearest(near), why=why)
 
     def _scored(self, linking: Linking, forms: RuleForms) -> None:
         if forms.rule.number in self._evidence:
@@ -137,7 +138,7 @@ class Resolver:
         customer = int(self._memory.customers[asked.rid]) if asked.update else NOBODY
         return None if customer == NOBODY else str(self._memory.ids[customer].as_py())
 
-    def _told(self, asked: Asked, outcome: Outcome, telling: Telling, *, why: bool) -> Resolution:
+    def _told(self, asked: Asked, outcome: Outcome, telling: Telling, nearest: list[Near], *, why: bool) -> Resolution:
         customer = telling.name(outcome.customer)
         retired = [str(telling.name(c)) for c in outcome.merged]
         verdict: Verdict = (
@@ -150,7 +151,7 @@ class Resolver:
             generation=self.generation, entity=asked.entity, key=_text(asked.record.key), verdict=verdict,
             customer=customer, retired=retired, replaces=asked.update, was=self._was(asked),
             record=asked.record.given, matches=telling.matches(why=why), apart=telling.apart(),
-            nearest=telling.nearest() if why else [], changes=telling.changes(), because=because,
+            nearest=nearest, changes=telling.changes(), because=because,
             notes=[*asked.record.junk, *self._notes],
         )  # fmt: skip
 

@@ -1,27 +1,28 @@
 """The answer in words: which rules link the record to which others, what was missing where they do not."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
 
 from unify.conflation import compare
+from unify.conflation.all_records import raw_value
 from unify.conflation.rules import BoundRule, Term
 from unify.core.explanations import ConditionCheck, RuleCheck
 from unify.core.resolutions import Apart, Match, Near, ResolvedChange
 from unify.resolve.alike import holds
+from unify.resolve.columns import Ints
 from unify.resolve.deciding import Outcome
 from unify.resolve.linking import Asked, Linking
-from unify.resolve.memory import NOBODY, Memory
+from unify.resolve.memory import NOBODY, Held, Memory
 from unify.resolve.pairing import RuleForms, Subject, sides_of, texts_of
-from unify.spec import parts
 
 SHOWN = 10
 """Matches with their conditions; all are listed."""
 NEAR = 3
 """Customers that came near."""
-TRIED = 40
-"""Records that share a value with the new one and are looked at for coming near, per value; the rarest value first."""
-LOOKED_AT = 200
-"""Of them all."""
+TRIED = 20
+"""Records that share a value with the new one and may have come near, per value; the smallest first."""
+LOOKED_AT, RULES_TRIED = 8, 2
+"""Of them all, those that share most; rules that are tried on each."""
 ALWAYS = "always match"
 
 
@@ -95,8 +96,10 @@ class Telling:
         own = self.name(outcome.customer)
         found = [ResolvedChange(change="merged", customer=own, other=str(self.name(c))) for c in outcome.merged]
         found += [ResolvedChange(change="retired", customer=None, other=str(self.name(c))) for c in outcome.gone]
-        for rid, _, now in outcome.moved:
+        for rid, now in outcome.moved:
             found.append(ResolvedChange(change="moved", customer=self.name(now), other=self.memory.record(rid)))
+        for rid in outcome.lost:
+            found.append(ResolvedChange(change="dropped", customer=None, other=self.memory.record(rid)))
         return found
 
     # ── one rule on one pair ─────────────────────────────────────────────────────────────────────────────────────────
@@ -105,6 +108,8 @@ class Telling:
         """A rule on the new record and another one, which takes part in it."""
         rule = forms.rule
         left, right = self._sides(forms, self.asked.subject_of(rid))
+        if rule.scored:
+            return self._evidence(forms, rid, left, right)
         conditions = [self._condition(forms, t, left, right) for t in rule.when]
         vetoes = []
         for veto in rule.vetoes:
@@ -116,6 +121,27 @@ class Telling:
             rule=rule.number, name=rule.rule.name, kind=rule.kind, left=left.entity, right=right.entity,
             passed=passed, score=min(scores) if passed and scores else None, conditions=conditions, vetoes=vetoes,
         )  # fmt: skip
+
+    def _evidence(self, forms: RuleForms, rid: int, left: Subject, right: Subject) -> RuleCheck:
+        """A scored rule on the new record and another one."""
+        rule = forms.rule
+        around = self.linking.around.get(rule.number)
+        evidence = around.tell(rid, self._row) if around is not None else None
+        vetoes = [
+            self._condition(forms, t, left, right, as_veto=True)
+            for veto in rule.vetoes
+            if all(holds(t.criterion, *forms.both(t, left, right)) for t in veto)
+            for t in veto
+        ]
+        return RuleCheck(
+            rule=rule.number, name=rule.rule.name, kind=rule.kind, left=left.entity, right=right.entity,
+            passed=evidence is not None and evidence.joined, score=evidence.probability if evidence else None,
+            conditions=[], vetoes=vetoes, evidence=evidence,
+        )  # fmt: skip
+
+    def _row(self, rid: int) -> Mapping[str, Any]:
+        """The source's row of a record, as it is written."""
+        return self.asked.record.given if rid == self.asked.rid else self.raw.get(rid, {})
 
     def _sides(self, forms: RuleForms, other: Subject) -> tuple[Subject, Subject]:
         """(left, right): in one table the direction in which the rule holds."""
@@ -133,72 +159,76 @@ class Telling:
         if as_veto:
             passed = holds(term.criterion, *forms.both(term, left, right))
         sides = [(s, forms.of(term, side, s.entity)) for s, side in ((left, "left"), (right, "right"))]
-        before = [self._before(subject, names) for subject, names in sides]
+        before = [self._before(forms, term, "left", left), self._before(forms, term, "right", right)]
         after = [texts_of(subject, names) for subject, names in sides]
         return ConditionCheck(
             sentence=compare.sentence(term.criterion), left=before[0], right=before[1], left_compared=after[0],
             right_compared=after[1], score=None if score < 0 else round(score, 9), passed=passed,
         )  # fmt: skip
 
-    def _before(self, subject: Subject, forms: Sequence[str]) -> dict[str, Any]:
-        """Column to value as it was written; of columns that are joined, all of them."""
-        row = self.asked.record.given if subject.rid == self.asked.rid else self.raw.get(subject.rid, {})
-        origins = self.memory.entities[subject.entity].prepared.origins
-        found: dict[str, Any] = {}
-        for form in forms:
-            columns = parts(origins[form])
-            values = [row.get(c) for c in columns]
-            found["+".join(columns)] = values[0] if len(values) == 1 else " ".join(str(v) for v in values if v)
-        return found
+    def _before(self, forms: RuleForms, term: Term, side: Literal["left", "right"], subject: Subject) -> dict[str, Any]:
+        """Column to value as it was written."""
+        columns = forms.rule.columns(term.criterion, side, subject.entity)
+        return {str(column): raw_value(self._row(subject.rid), column) for column in columns}
 
     # ── what came near ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    def near_rids(self) -> list[int]:
-        """Records outside the customer that it would join which share some exact value with it, the rarest first."""
-        mates = set(self.outcome.mates)
-        found: dict[int, int] = {}
-        for forms in self.forms.values():
-            for side in sides_of(forms, self.asked.entity):
-                there = "right" if side == "left" else "left"
-                for term in forms.rule.exact:
-                    texts = {t for t in texts_of(self.asked.subject, forms.of(term, side, self.asked.entity)) if t}
-                    for entity in forms.entities[there]:
-                        held = self.memory.entities[entity]
-                        for form in forms.of(term, there, entity):
-                            for text in texts:
-                                code = held.columns[form].find(text)
-                                count = held.columns[form].count(code)
-                                for place in held.columns[form].places(code)[:TRIED].tolist():
-                                    rid = place + held.first
-                                    found[rid] = min(found.get(rid, count), count)
-        for rid, _ in self.outcome.cuts:
-            found[rid] = 0
-        keep = [rid for rid in found if rid not in mates and rid != self.asked.rid]
-        return sorted(keep, key=lambda rid: (found[rid], rid))[:LOOKED_AT]
+    def near(self) -> list[tuple[int, RuleForms]]:
+        """The customers that it would not join and that came nearest: a record of each, and the rule that nearly did.
 
-    def nearest(self) -> list[Near]:
-        """Customers that it would not join, by the record that came nearest."""
+        Looked at are records that share an exact value with it, those first that share most of what some rule asks.
+        """
         best: dict[str, tuple[tuple[Any, ...], int, RuleForms]] = {}
-        for rid in self.near_rids():
-            for forms in self.forms.values():
-                if forms.rule.scored or not self._meets(forms, rid):
-                    continue
+        for rid, numbers in self._sharing():
+            for number in numbers:
+                forms = self.forms[number]
                 passed, score = self._nearness(forms, rid)
-                if not passed:
-                    continue
-                who = self.customer_of(rid) or self.memory.record(rid)
-                rank = (-passed, -score, forms.rule.number, rid)
-                if who not in best or rank < best[who][0]:
-                    best[who] = (rank, rid, forms)
-        chosen = sorted(best.values(), key=lambda b: b[0])[:NEAR]
-        return [self._near(rid, forms) for _, rid, forms in chosen]
+                if passed:
+                    who = self.customer_of(rid) or self.memory.record(rid)
+                    rank = (-passed, -score, number, rid)
+                    if who not in best or rank < best[who][0]:
+                        best[who] = (rank, rid, forms)
+        return [(rid, forms) for _, rid, forms in sorted(best.values(), key=lambda b: b[0])[:NEAR]]
 
-    def _meets(self, forms: RuleForms, rid: int) -> bool:
-        """Whether a rule compares the two records' entities."""
-        mine, other = self.asked.entity, self.asked.subject_of(rid).entity
-        if forms.rule.one_table:
-            return forms.takes("left", mine) and forms.takes("left", other)
-        return any(forms.takes(a, mine) and forms.takes(b, other) for a, b in (("left", "right"), ("right", "left")))
+    def _sharing(self) -> list[tuple[int, list[int]]]:
+        """Records outside the customer that share exact values with the new one, each with the rules to look at."""
+        shared: dict[int, dict[int, float]] = {}
+        rarity: dict[int, int] = {}
+        found: dict[tuple[str, str, str], Ints] = {}
+        mates = {*self.outcome.mates, self.asked.rid}
+        for number, forms in self.forms.items():
+            for held, form, text in self._exact_values(forms):
+                at = held.name, form, text
+                if at not in found:
+                    found[at] = held.columns[form].places(held.columns[form].find(text))
+                for place in found[at][:TRIED].tolist():
+                    rid = place + held.first
+                    if rid not in mates:
+                        share = shared.setdefault(rid, {})
+                        share[number] = share.get(number, 0.0) + 1 / len(forms.rule.when)
+                        rarity[rid] = min(rarity.get(rid, len(found[at])), len(found[at]))
+        for rid, cut in self.outcome.cuts:
+            shared.setdefault(rid, {})[cut.rule or min(self.forms)] = 2.0
+        chosen = sorted(shared, key=lambda rid: (-max(shared[rid].values()), rarity.get(rid, 0), rid))[:LOOKED_AT]
+        return [(rid, self._likeliest(shared[rid])) for rid in chosen]
+
+    def _likeliest(self, shares: Mapping[int, float]) -> list[int]:
+        numbers = [n for n in shares if not self.forms[n].rule.scored]
+        return sorted(numbers, key=lambda n: (-shares[n], n))[:RULES_TRIED]
+
+    def _exact_values(self, forms: RuleForms) -> Iterator[tuple[Held, str, str]]:
+        """(entity, prepared column, text) to look up for every exact condition of a rule."""
+        for side in sides_of(forms, self.asked.entity):
+            there = "right" if side == "left" else "left"
+            for term in forms.rule.exact:
+                texts = {t for t in texts_of(self.asked.subject, forms.of(term, side, self.asked.entity)) if t}
+                for entity in forms.entities[there]:
+                    for form in forms.of(term, there, entity):
+                        yield from ((self.memory.entities[entity], form, text) for text in sorted(texts))
+
+    def nearest(self, near: Sequence[tuple[int, RuleForms]]) -> list[Near]:
+        """What `near` found, with what was missing."""
+        return [self._near(rid, forms) for rid, forms in near]
 
     def _nearness(self, forms: RuleForms, rid: int) -> tuple[float, float]:
         """Share of the conditions that hold, and the mean score of those that do not."""

@@ -1,6 +1,6 @@
 """A scored rule on one pair of records, part by part: by the code of the run, with what the run wrote down."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,15 @@ from unify.conflation.evidence.linkage import CAP, average
 from unify.conflation.evidence.model import probability
 from unify.conflation.evidence.run import Weigher, read_values
 from unify.conflation.evidence.stored import BIT, Stored, level_sentence, stored
-from unify.conflation.evidence.values import NONE, Ints
+from unify.conflation.evidence.values import NONE, Floats, Ints
 from unify.conflation.evidence.weights import RARE, Scorer
 from unify.conflation.rules import BoundRule
 from unify.core.engine import Engine
 from unify.core.explanations import EvidencePart, KindPart, Waterfall
 from unify.core.steps import Query
+
+Weigh = Callable[[Ints, Ints], Floats]
+"""The log odds of pairs of records, by their places."""
 
 
 def group_of(engine: Engine, rule: int, rids: Sequence[int]) -> set[int]:
@@ -62,10 +65,10 @@ def waterfall(
     vetoed = bool(bound.vetoes) and len(weigher.vetoed(left, right, np.ones(1, dtype=np.bool_))) > 0
     joined = pair[1] in groups[0]
     sides = [np.array([place[r] for r in sorted(g) if r in place], dtype=np.int64) for g in groups]
-    weight = _inside(weigher, sides[0], *left, *right) if joined else _between(weigher, *sides)
+    weight = inside(weigher, sides[0], *left, *right) if joined else between(weigher, *sides)
     return Waterfall(
         prior=learned.model.prior / BIT,
-        parts=_parts(scorer, learned, bound, (left, right), [(raw.get(rid, {}), entity[rid]) for rid in pair]),
+        parts=parts_of(scorer, learned, bound, (left, right), [(raw.get(rid, {}), entity[rid]) for rid in pair]),
         total=total / BIT,
         probability=float(probability(np.array([total]))[0]),
         threshold=bound.rule.threshold,
@@ -74,11 +77,11 @@ def waterfall(
         average=weight / BIT,
         average_probability=float(probability(np.array([weight]))[0]),
         joined=joined,
-        kinds=_kinds(scorer, left, right),
+        kinds=kinds_of(scorer, left, right),
     )
 
 
-def _kinds(scorer: Scorer, left: Ints, right: Ints) -> list[KindPart]:
+def kinds_of(scorer: Scorer, left: Ints, right: Ints) -> list[KindPart]:
     """What kinds of pairs change, those of one customer and those of others: the likeliest of each is named."""
     parts = scorer.parts(left, right)
     alone = np.asarray(scorer.model.prior + sum(p.weight + p.rarity + p.overlap for p in parts))
@@ -101,7 +104,7 @@ def _kinds(scorer: Scorer, left: Ints, right: Ints) -> list[KindPart]:
     return said
 
 
-def _inside(weigher: Weigher, group: Ints, left: int, right: int) -> float:
+def inside(weigher: Weigh, group: Ints, left: int, right: int) -> float:
     """The average weight at which average linkage joined two records of one group."""
     corner = np.triu_indices(len(group), 1)
     heights = cophenet(average(weigher(group[corner[0]], group[corner[1]]), len(group)))
@@ -109,19 +112,20 @@ def _inside(weigher: Weigher, group: Ints, left: int, right: int) -> float:
     return CAP - float(heights[(corner[0] == x) & (corner[1] == y)][0])
 
 
-def _between(weigher: Weigher, one: Ints, other: Ints) -> float:
+def between(weigher: Weigh, one: Ints, other: Ints) -> float:
     """The average weight of all pairs between two groups."""
     left, right = np.repeat(one, len(other)), np.tile(other, len(one))
     return float(np.clip(weigher(np.minimum(left, right), np.maximum(left, right)), -CAP, CAP).mean())
 
 
-def _parts(
+def parts_of(
     scorer: Scorer,
     learned: Stored,
     bound: BoundRule,
     places: tuple[Ints, Ints],
     records: Sequence[tuple[Mapping[str, Any], str]],
 ) -> list[EvidencePart]:
+    """Every comparison of a pair. `records`: the source row of each of the two, and whose it is."""
     said = []
     beside = {o.comparison: scorer.values[o.parent].name for o in learned.model.overlaps}
     for k, (term, part, values) in enumerate(zip(bound.scored, scorer.parts(*places), scorer.values, strict=True)):
