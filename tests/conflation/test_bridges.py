@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 
 import unify
 from unify.conflation.bridges.graph import Bridges, bridges
+from unify.conflation.bridges.stage import _bridges as crowded_bridges
+from unify.conflation.bridges.stage import _Kept as Kept
+from unify.conflation.limits import components
 from unify.core.errors import SpecError
 from unify.spec import ConflationPlan
 
@@ -42,6 +45,26 @@ def graphs(draw: st.DrawFn) -> tuple[int, Pairs, list[list[int]]]:
     links = draw(st.sets(st.tuples(rid, rid).filter(lambda p: p[0] < p[1]), max_size=18))
     groups = draw(st.lists(st.sets(rid, min_size=3, max_size=5), max_size=3)) if records > 2 else []
     return records, sorted(links), [sorted(group) for group in groups]
+
+
+@settings(max_examples=200, deadline=None)
+@given(graphs())
+def test_bridges_of_crowded_clusters_are_those_of_all_but_pairs(case: tuple[int, Pairs, list[list[int]]]) -> None:
+    """The stage leaves clusters of two out; the walk over the others is the same."""
+    records, links, groups = case
+    columns = [np.array([pair[i] for pair in links], dtype=np.int32) for i in (0, 1)]
+    hub = np.array([group[0] for group in groups for _ in group], dtype=np.int32)
+    member = np.array([rid for group in groups for rid in group], dtype=np.int32)
+    nothing = np.zeros(len(links), dtype=np.int32)
+    clusters = components(records, np.concatenate((columns[0], hub)), np.concatenate((columns[1], member)))
+    whole = bridges(records, *columns, hub, member)
+    found = crowded_bridges(clusters, Kept(*columns, nothing, nothing.astype(np.float64), hub, member))
+    places = np.flatnonzero(whole.last - whole.first > 2)
+    assert found.link.tolist() == whole.link[places].tolist()
+    for k, place in enumerate(places.tolist()):
+        for start, end in (("start", "end"), ("first", "last")):
+            here = found.walk[getattr(found, start)[k] : getattr(found, end)[k]]
+            assert here.tolist() == whole.walk[getattr(whole, start)[place] : getattr(whole, end)[place]].tolist()
 
 
 @settings(max_examples=400, deadline=None)

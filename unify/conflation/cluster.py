@@ -308,12 +308,12 @@ def _refuse_contradictions(engine: Engine, links: Links, never: Ints) -> None:
     always = links.where(links.rule == 0)
     if not len(always.a) or not len(never):
         return
-    graph = nx.Graph(zip(always.a.tolist(), always.b.tolist(), strict=True))
-    wrong = [
-        (a, b) for a, b in never.tolist() if a in graph and b in graph and b in nx.node_connected_component(graph, a)
-    ]
+    nodes = 1 + max(int(always.a.max()), int(always.b.max()), int(never.max()))
+    label = components(nodes, always.a, always.b)  # a search from every pair would be quadratic in one large component
+    wrong = never[label[never[:, 0]] == label[never[:, 1]]].tolist()
     if not wrong:
         return
+    graph = nx.Graph(zip(always.a.tolist(), always.b.tolist(), strict=True))
     chains = [nx.shortest_path(graph, a, b) for a, b in wrong[:SHOWN]]
     rids = sorted({rid for chain in chains for rid in chain})
     rows = engine.fetch(
