@@ -118,7 +118,7 @@ def _live(dice: random.Random, steps: int) -> list[RunReport]:
     return reports
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**32))
 def test_any_history(seed: int) -> None:
     live(random.Random(seed), 6)

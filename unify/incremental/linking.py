@@ -19,13 +19,12 @@ from unify.core.names import quote
 from unify.core.reports import RuleReport
 from unify.core.steps import Query, Step
 from unify.engines.duckdb import DuckDBEngine
+from unify.incremental.near import TABLES, Near
 from unify.incremental.renumber import REMAP, THEN
 from unify.incremental.state import SCHEMA
-from unify.incremental.values import PAST, past_rule
+from unify.incremental.values import PAST, elsewhere
 from unify.spec import ConflationPlan
 
-ROUNDS = 20
-"""How often groups that hang together through records with several values are followed before all is made anew."""
 OLD = 10_000
 """Added to a rule's number: the same rule over the generation before."""
 
@@ -42,6 +41,8 @@ class ChangedLinks:
         self.loose: dict[tuple[str, str], str] = {}
         """Pair of entities to a scratch table: lower records whose links of rules so far changed (rid, of today)."""
         self.earlier: dict[tuple[str, str], list[int]] = {}
+        self.flipped = False
+        """Whether `flips` is there for the rule at hand."""
         self.ways: dict[int, str] = {}
         """Rule to how it was run: carried, pairs, groups or anew."""
 
@@ -88,7 +89,7 @@ class ChangedLinks:
             return self._carry(bound, before)
         self.ways[n] = "groups" if grouped else "pairs"
         found = self._groups(bound, without, before) if grouped else self._pairs(bound, without, before)
-        self._drop("seeds_now", "seeds_before", "near_keys", "near_left", "near_right", "past_left", "past_right")
+        self._drop("seeds_now", "seeds_before", "flips", *TABLES)
         return found if found is not None else self._anew(bound, without)
 
     @cached_property
@@ -132,13 +133,12 @@ class ChangedLinks:
                 differing = _differing(number, columns)
                 now.append(f"SELECT rid, '{which}' AS side FROM ({differing[0]})")
                 before.append(f"SELECT rid, '{which}' AS side FROM ({differing[1]})")
-        if without and pair in self.loose:
+        self.flipped = bool(without) and pair in self.loose
+        if self.flipped:
             flips = self._flips(without, pair)
             now.append(f"SELECT now AS rid, 'left' AS side FROM {flips}")
             before.append(f"SELECT rid, 'left' AS side FROM {flips}")
-        found = self._make("seeds_now", " UNION ".join(now)) + self._make("seeds_before", " UNION ".join(before))
-        self._drop("flips")
-        return found
+        return self._make("seeds_now", " UNION ".join(now)) + self._make("seeds_before", " UNION ".join(before))
 
     def _flips(self, without: str, pair: tuple[str, str]) -> str:
         """Lower records that earlier rules match now and did not, or did and do not: rid of then, now."""
@@ -158,65 +158,18 @@ class ChangedLinks:
         self._drop("flips_before", "flips_now")
         return "flips"
 
-    def _near(self, bound: BoundRule, without: str) -> bool:
-        """Make near_left, near_right and past_left, past_right: the sides' rows whose keys a seed has or had.
-
-        Groups that hang together through records with several values are followed, where whole groups count; False
-        when that does not come to an end.
-        """
-        old, keys = past_rule(bound, OLD + bound.number), ", ".join(bound.keys)
-        sides = ("left",) if bound.one_table and not bound.crosswise else ("left", "right")
-        seeded = []
-        for rule, seeds in ((bound, "seeds_now"), (old, "seeds_before")):
-            for which in sides:
-                own = "left" if bound.one_table else which
-                who = f"(SELECT rid FROM {seeds} WHERE side = '{own}')"
-                parts = rule.side_parts(which)
-                seeded += [f"SELECT {keys} FROM ({part}) SEMI JOIN {who} AS s USING (rid)" for part in parts]
-        self._make("near_keys", f"SELECT DISTINCT {keys} FROM ({' UNION ALL '.join(seeded)})")
-        follow = (bound.exploded or (bound.one_table and bound.crosswise)) and not bound.fuzzy
-        for _ in range(ROUNDS):
-            for when, rule in (("near", bound), ("past", old)):
-                for which in sides:
-                    parts = rule.side_parts(which)
-                    near = (f"SELECT * FROM ({part}) SEMI JOIN near_keys USING ({keys})" for part in parts)
-                    self._make(f"{when}_{which}", " UNION ".join(near))
-            if not follow:
-                break
-            if not self._follow(bound, old, sides, keys):
-                break
-        else:
-            return False
-        matched = f"SELECT b AS rid FROM {self.previous}.main.links WHERE rule IN ({self._rules(bound)})"
-        for table, leave in (("near_left", without), ("past_left", matched if without else "")):
-            if leave:
-                self._make(table, f"SELECT * FROM {table} ANTI JOIN ({leave}) AS matched USING (rid)")
-        return True
-
-    def _rules(self, bound: BoundRule) -> str:
-        return ", ".join(map(str, self.earlier[bound.left.entity, bound.right.entity])) or "NULL"
-
-    def _follow(self, bound: BoundRule, old: BoundRule, sides: tuple[str, ...], keys: str) -> bool:
-        """Add all keys of the records that are near; whether there were more."""
-        more = []
-        for when, rule in (("near", bound), ("past", old)):
-            if bound.one_table:
-                who = " UNION ".join(f"SELECT rid FROM {when}_{which}" for which in sides)
-                rids = dict.fromkeys(sides, f"({who})")
-            else:
-                rids = {which: f"(SELECT rid FROM {when}_{which})" for which in sides}
-            for which in sides:
-                parts = rule.side_parts(which)
-                more += [f"SELECT {keys} FROM ({part}) SEMI JOIN {rids[which]} AS s USING (rid)" for part in parts]
-        before = self._count("near_keys")
-        self._make("near_keys", f"SELECT DISTINCT {keys} FROM ({' UNION ALL '.join(more)}) UNION FROM near_keys")
-        return self._count("near_keys") > before
+    def _near(self, bound: BoundRule, without: str) -> Near | None:
+        """What the seeds are near to; None when that has no end."""
+        near = Near(self.engine, bound)
+        rules = ", ".join(map(str, self.earlier[bound.left.entity, bound.right.entity]))
+        before = f"SELECT b AS rid FROM {self.previous}.main.links WHERE rule IN ({rules})" if without else ""
+        return near if near.find(self.flipped, without, before) else None
 
     # ── carried, pairs, groups ──────────────────────────────────────────────────────────────────────────────────────
 
     def _carry(self, bound: BoundRule, before: RuleReport) -> RuleReport:
         n = bound.number
-        self._drop("seeds_now", "seeds_before")
+        self._drop("seeds_now", "seeds_before", "flips")
         self._links(n, self._old_links(n), "")
         if before.shape == "star":
             self._stars(n, "", "")
@@ -242,11 +195,11 @@ class ChangedLinks:
         self._make(f"star_{n}", kept + more)
 
     def _pairs(self, bound: BoundRule, without: str, before: RuleReport) -> RuleReport | None:
-        if not self._near(bound, without):
+        near = self._near(bound, without)
+        if near is None:
             return None
         n = bound.number
-        self_join = bound.one_table and not bound.crosswise
-        right, past_right = ("near_left", "past_left") if self_join else ("near_right", "past_right")
+        right, past_right = near.right
         runner = RuleRunner(self.engine, self.plan, bound)
         candidates = before.candidates
         candidates += runner.candidates_between("near_left", right) - runner.candidates_between("past_left", past_right)
@@ -281,12 +234,12 @@ class ChangedLinks:
         return before.model_copy(update={"candidates": candidates, "links": links})
 
     def _groups(self, bound: BoundRule, without: str, before: RuleReport) -> RuleReport | None:
-        if not self._near(bound, without):
+        near = self._near(bound, without)
+        if near is None:
             return None
         n, star = bound.number, before.shape == "star"
-        self_join = bound.one_table and not bound.crosswise
-        right, past_right = ("near_left", "past_left") if self_join else ("near_right", "past_right")
-        old_rule = past_rule(bound, OLD + n)
+        right, past_right = near.right
+        old_rule = elsewhere(bound, OLD + n, PAST)
         if not star and RuleRunner(self.engine, self.plan, bound).candidates_between("near_left", right) > (
             self.plan.max_pairs
         ):

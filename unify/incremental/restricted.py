@@ -19,7 +19,7 @@ from unify.conflation.merge import customer_steps, value_steps
 from unify.conflation.outputs import MATCH_PAIRS, deduplication_step, deduplication_table, match_pairs_step
 from unify.conflation.run import ThisRun, matched_only
 from unify.conflation.winners import winner_steps
-from unify.core.names import quote
+from unify.core.names import quote, table_of
 from unify.core.progress import Progress
 from unify.core.steps import Query, Step
 from unify.engines.duckdb import DuckDBEngine
@@ -77,12 +77,25 @@ class TouchedCustomers:
         )
         for name in ("clusters", "dedupe_groups"):
             self._make(name, f"SELECT c.* FROM {name} AS c SEMI JOIN touched_now USING (rid)")
+        self._sources(project)
         self._build(winner_steps(self.engine, project, plan))
         progress("identity", f"ids of {len(self.which.now):,} records")
         self._identity_steps(this, matched_only(plan))
         self._members()
         self._replace("customer_ids", "CustomerId", "SELECT CustomerId FROM temp.main.customer_ids")
-        return self._report(this)
+        return self._report(this, bool(matched_only(plan)))
+
+    def _sources(self, project: Project) -> None:
+        """The source rows of touched records, under the names of the whole tables: merge reads them several times."""
+        self._make("touched_rows", "SELECT r.entity_no, r.key FROM records AS r SEMI JOIN touched_now USING (rid)")
+        for number, ordered in enumerate(plan_of(project).order):
+            table, key = table_of(ordered.entity), quote(project.entity(ordered.entity).key)
+            keys = f"(SELECT key FROM touched_rows WHERE entity_no = {number})"
+            sql = (
+                f"SELECT s.* FROM {self.here}.{quote(table)} AS s "
+                f"SEMI JOIN {keys} AS t ON t.key = CAST(s.{key} AS VARCHAR)"
+            )
+            self._make(table, sql)
 
     def _identity_steps(self, this: ThisRun, matched: list[str]) -> None:
         assert this.previous is not None
@@ -113,15 +126,16 @@ class TouchedCustomers:
             self._change(f"UPDATE {self.here}.members SET rid = {REMAP}(rid), winner = {REMAP}(winner)")
         self._change(f"INSERT INTO {self.here}.members SELECT * FROM temp.main.members")
 
-    def _report(self, this: ThisRun) -> IdentityReport:
+    def _report(self, this: ThisRun, some_are_dropped: bool) -> IdentityReport:
         counts = COUNTS.replace("FROM customer_ids", f"FROM {self.here}.customer_ids")
         [found] = self.engine.fetch(Query(counts, {"run": this.number})).to_pylist()
-        dropped = self.engine.fetch(
-            Query(
+        dropped = []
+        if some_are_dropped:
+            sql = (
                 f"SELECT r.entity, count(*) AS records FROM {self.here}.records AS r "
                 f"ANTI JOIN {self.here}.members AS m USING (rid) GROUP BY r.entity ORDER BY r.entity"
             )
-        ).to_pylist()
+            dropped = self.engine.fetch(Query(sql)).to_pylist()
         return IdentityReport(**found, dropped=tuple((d["entity"], d["records"]) for d in dropped))
 
     # ── merge and outputs ───────────────────────────────────────────────────────────────────────────────────────────

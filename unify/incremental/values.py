@@ -5,6 +5,9 @@ makes  incremental.values_<n>   the values of the n-th entity of the order, unde
        prepared_<PAST + n>      a view on those of the generation before, under its rids
        changed_<n>              values of records that are new or changed: rid, v0, v1, …
        changed_<PAST + n>       what records had that are changed or gone: rid (of then), now (rid of today, or null), …
+       prepared_<CAME + n>      views on those two
+       prepared_<WENT + n>
+       changed_now              rids of records that are new or changed
 """
 
 from collections.abc import Iterable
@@ -25,8 +28,9 @@ from unify.engines.duckdb import DuckDBEngine
 from unify.incremental.renumber import GONE, REMAP, Rids
 from unify.incremental.state import SCHEMA
 
-PAST = 1000
-"""Added to an entity's number: its values in the generation before. An order has fewer entities."""
+PAST, CAME, WENT = 1000, 2000, 3000
+"""Added to an entity's number: its values in the generation before, and of changed records alone, of today and of then.
+An order has fewer entities."""
 
 
 def values_table(number: int) -> str:
@@ -41,17 +45,16 @@ def keep_values(engine: DuckDBEngine, prepared: Iterable[Prepared]) -> None:
         engine.change(Query(f"CREATE OR REPLACE TABLE {kept} AS FROM {one.table}"))
 
 
-def past(side: Side) -> Side:
-    """The same columns in the generation before."""
-    if isinstance(side, AllRecords):
-        return replace(side, members=tuple(replace(one, number=PAST + one.number) for one in side.members))
-    return replace(side, number=PAST + side.number)
+def elsewhere(bound: BoundRule, number: int, offset: int) -> BoundRule:
+    """A rule over other values (PAST, CAME, WENT), under another number."""
 
+    def there(side: Side) -> Side:
+        if isinstance(side, AllRecords):
+            return replace(side, members=tuple(replace(one, number=offset + one.number) for one in side.members))
+        return replace(side, number=offset + side.number)
 
-def past_rule(bound: BoundRule, number: int) -> BoundRule:
-    """A rule over the generation before, under another number."""
-    left = past(bound.left)
-    return replace(bound, number=number, left=left, right=left if bound.one_table else past(bound.right))
+    left = there(bound.left)
+    return replace(bound, number=number, left=left, right=left if bound.one_table else there(bound.right))
 
 
 class ChangedValues:
@@ -73,7 +76,7 @@ class ChangedValues:
         self.engine.define(compare.functions())
         for one in bound.prepared.values():
             self._one(one, keys[one.entity])
-        for name in ("changed_now", "changed_before", "changed_rows"):
+        for name in ("changed_before", "changed_rows"):
             self.engine.change(Query(f"DROP TABLE temp.{name}"))
 
     def _one(self, one: Prepared, key: str) -> None:
@@ -95,6 +98,10 @@ class ChangedValues:
         if self.rids.moved:
             self.engine.change(Query(f"UPDATE {kept} SET rid = {REMAP}(rid)"))
         self.engine.change(Query(f"INSERT INTO {kept} SELECT * FROM changed_{n}"))
-        for number, where in ((n, self.here), (PAST + n, self.previous)):
-            view = Step(f"prepared_{number}", Query(f"FROM {where}.{table}"), "values that are kept", view=True)
-            self.engine.build(view)
+        for number, sql in (
+            (n, f"FROM {kept}"),
+            (PAST + n, f"FROM {self.previous}.{table}"),
+            (CAME + n, f"FROM changed_{n}"),
+            (WENT + n, f"SELECT * EXCLUDE (now) FROM changed_{PAST + n}"),
+        ):
+            self.engine.build(Step(f"prepared_{number}", Query(sql), "values to compare", view=True))
