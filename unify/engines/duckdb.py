@@ -122,10 +122,13 @@ class DuckDBEngine:
     def build(self, step: Step) -> int:
         """Make the step's table or view, drop what it releases, return its row count (0 for a view)."""
         kind = ("" if step.keep else "TEMP ") + ("VIEW" if step.view else "TABLE")
-        sql = f"CREATE OR REPLACE {kind} {quote(step.makes)} AS {step.query.sql}"
         if step.keep and step.plain and not step.view:
-            sql = self._insert(step)
-        made = self.connection.execute(sql, step.query.params or None).fetchone()
+            [(database,)] = self.connection.execute("SELECT current_database()").fetchall()
+            # by its whole name: a scratch table of the same would come first
+            made = (self.fill(f"{quote(database)}.main.{quote(step.makes)}", step.query, step.plain),)
+        else:
+            sql = f"CREATE OR REPLACE {kind} {quote(step.makes)} AS {step.query.sql}"
+            made = self.connection.execute(sql, step.query.params or None).fetchone()
         for table in step.releases:
             self._release(table)
         return int(made[0]) if made and not step.view else 0
@@ -141,17 +144,18 @@ class DuckDBEngine:
         """Change tables in place: one INSERT, UPDATE, DELETE, CREATE or DROP."""
         self.connection.execute(query.sql, query.params or None)
 
-    def _insert(self, step: Step) -> str:
-        """Make the table with its `plain` columns as such, still empty; returns the INSERT that fills it."""
-        described = self.connection.execute(f"DESCRIBE {step.query.sql}", step.query.params or None).fetchall()
+    @_interruptible()
+    def fill(self, table: str, query: Query, plain: Sequence[str]) -> int:
+        """Make or replace a kept table, given by its whole SQL name, whose `plain` columns are stored as they are
+        (Step.plain); returns its row count."""
+        described = self.connection.execute(f"DESCRIBE {query.sql}", query.params or None).fetchall()
         columns = ", ".join(
-            f"{quote(name)} {kind}" + (" USING COMPRESSION uncompressed" if name in step.plain else "")
+            f"{quote(name)} {kind}" + (" USING COMPRESSION uncompressed" if name in plain else "")
             for name, kind, *_ in described
         )
-        [(database,)] = self.connection.execute("SELECT current_database()").fetchall()
-        table = f"{quote(database)}.main.{quote(step.makes)}"  # a scratch table of that name would come first
         self.connection.execute(f"CREATE OR REPLACE TABLE {table} ({columns})")
-        return f"INSERT INTO {table} {step.query.sql}"
+        made = self.connection.execute(f"INSERT INTO {table} {query.sql}", query.params or None).fetchone()
+        return int(made[0]) if made else 0
 
     @_interruptible()
     def fetch(self, query: Query) -> pa.Table:

@@ -23,6 +23,7 @@ from unify.conflation.normalize import define
 from unify.conflation.prepare import Prepared
 from unify.conflation.rules import BoundRule, Side
 from unify.core.names import quote, table_of
+from unify.core.plain import hardly_repeat
 from unify.core.steps import Query, Step
 from unify.engines.duckdb import DuckDBEngine
 from unify.incremental.renumber import GONE, REMAP, Rids
@@ -42,7 +43,8 @@ def keep_values(engine: DuckDBEngine, prepared: Iterable[Prepared]) -> None:
     """Keep what a whole run prepared."""
     for one in prepared:
         kept = f"{quote(engine.database)}.{SCHEMA}.{values_table(one.number)}"
-        engine.change(Query(f"CREATE OR REPLACE TABLE {kept} AS FROM {one.table}"))
+        texts = [column for column, kind in engine.columns(one.table).items() if kind == "VARCHAR"]
+        engine.fill(kept, Query(f"SELECT * FROM {one.table}"), hardly_repeat(engine, one.table, texts))
 
 
 def elsewhere(bound: BoundRule, number: int, offset: int) -> BoundRule:
