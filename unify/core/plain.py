@@ -20,7 +20,9 @@ def hardly_repeat(engine: Engine, rows: str, texts: Sequence[str]) -> tuple[str,
     """Those of the text columns of `rows` (SQL, to select from) in which most values stand once, going by a sample."""
     if not texts:
         return ()
-    counts = ", ".join(f"count({quote(c)}) AS n{i}, count(DISTINCT {quote(c)}) AS d{i}" for i, c in enumerate(texts))
+    counts = ", ".join(
+        f"count({quote(c)}) AS n{i}, approx_count_distinct({quote(c)}) AS d{i}" for i, c in enumerate(texts)
+    )
     columns = ", ".join(map(quote, texts))
     [row] = engine.fetch(Query(f"SELECT {counts} FROM (SELECT {columns} FROM {rows} LIMIT {SAMPLE})")).to_pylist()
     return tuple(c for i, c in enumerate(texts) if row[f"n{i}"] > FEW and 2 * row[f"d{i}"] > row[f"n{i}"])
