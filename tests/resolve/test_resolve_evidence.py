@@ -119,7 +119,7 @@ def test_new_records_join_as_in_a_run_with_the_same_model(
     monkeypatch.setattr(evidence_run.EvidenceRunner, "_links", links)
     dice = random.Random(5)
     verdicts = set()
-    for number in range(8):
+    for number in range(5):
         entity = dice.choice(["s.A", "s.A", "s.B"])
         key = f"x{number}" if number % 3 else made.rows[entity][number]["Id"]
         record = record_of(dice.choice(people), key, dice)

@@ -174,7 +174,7 @@ def hold(folder: Path, world: Any, asked: Any, run_too: int) -> None:
             check(before, entity, record, found, told)
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
 @given(world=worlds(), asked=QUESTIONS, run_too=st.integers(0, 15))
 def test_resolving_is_running(folder: Path, world: Any, asked: Any, run_too: int) -> None:
     hold(folder, world, asked, run_too)

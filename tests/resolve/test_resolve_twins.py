@@ -42,7 +42,7 @@ COMPARISONS: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(pairs=st.lists(st.tuples(WORDS, WORDS), min_size=1, max_size=30))
 def test_texts_compare_as_in_sql(engine: DuckDBEngine, pairs: list[tuple[str, str]]) -> None:
     pairs += [("robert2020", "robrt2020"), ("MARTHA", "MARHTA"), ("lee anna", "anna \u00a0lee")]
@@ -133,7 +133,7 @@ KEYS: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(texts=st.lists(TEXTS, min_size=20, max_size=80))
 def test_values_are_normalised_as_in_sql(engine: DuckDBEngine, texts: list[str]) -> None:
     engine.load("texts", pa.table({"n": range(len(texts)), "v": pa.array(texts, pa.string())}))

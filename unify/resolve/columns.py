@@ -23,6 +23,8 @@ Flags = npt.NDArray[np.bool_]
 
 NONE = -1
 """Code of a record without a value, and of a text that no record has."""
+REMEMBERED = 256
+"""Texts whose code is remembered per column: several rules look for the same one."""
 LAST = "\U0010ffff"
 """Behind every text with the same beginning."""
 
@@ -54,13 +56,20 @@ class Column:
         self.texts = coded.dictionary.take(by_text)
         self.codes: Ints = rank[pc.fill_null(coded.indices, NONE).to_numpy(zero_copy_only=False)]
         self._sorted = _Texts(self.texts)
+        self._found: dict[str, int] = {}
 
     def find(self, text: str | None) -> int:
         """The code of a text; NONE when no record has it."""
         if text is None:
             return NONE
-        place = bisect_left(self._sorted, text)
-        return place if place < len(self.texts) and self._sorted[place] == text else NONE
+        found = self._found.get(text)
+        if found is None:
+            place = bisect_left(self._sorted, text)
+            found = place if place < len(self.texts) and self._sorted[place] == text else NONE
+            if len(self._found) >= REMEMBERED:
+                self._found.clear()
+            self._found[text] = found
+        return found
 
     def text(self, place: int) -> str | None:
         """The value of a record."""

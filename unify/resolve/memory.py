@@ -1,7 +1,7 @@
 """What resolving needs of a published generation, held in memory: columns, links, customers, lists, verdicts.
 
     Memory
-    ├── entities    Held: keys, prepared columns, where the rows of the source are
+    ├── entities    Held: keys, prepared columns, and what they are made of as it is written
     ├── links       Links: who is linked with whom, by which rule, in both directions
     ├── customers   per record the place of its customer among `ids`, oldest first; `founded`, `founders` of each
     ├── first       per pair of a match the first rule that linked each lower record (rule n+1 sees the rest)
@@ -13,7 +13,7 @@ Everything is made once, when a resolver opens, by the SQL of the run (bind, pre
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -25,7 +25,7 @@ from unify.conflation.binding import BoundPlan, bind, plan_of
 from unify.conflation.junk.effects import drop_junk, forms_of
 from unify.conflation.junk.fields import Judged, judged
 from unify.conflation.normalize_lists import lists_of
-from unify.conflation.prepare import Prepared, hides_rowid, make_values, rows_by_key
+from unify.conflation.prepare import Prepared, make_values, rows_by_key
 from unify.conflation.rules import BoundRule, ScoredTerm, Term
 from unify.core.engine import Engine
 from unify.core.errors import QueryError
@@ -33,7 +33,7 @@ from unify.core.names import quote, table_of
 from unify.core.problems import family
 from unify.core.steps import Query, Step
 from unify.resolve.alike import Value
-from unify.resolve.columns import NONE, Column, Ints, Longs
+from unify.resolve.columns import Column, Ints, Longs
 from unify.spec import ConflationPlan, Project, parts
 
 WHOLE = re.compile(r"-?\d{1,38}\Z")
@@ -75,7 +75,7 @@ class Held:
     keys     keys in the order of rids, in the key's own type
     read     prepared columns that rules compare as number or date
     extra    what was read in them: v3_0, v3_1
-    rows     where the source's row of every record is; None: to be found by key
+    written  columns of the source that rules compare, as they are written, in the order of rids
     """
 
     name: str
@@ -87,7 +87,11 @@ class Held:
     read: dict[str, str]
     kinds: dict[str, str]
     extra: dict[str, "pa.Array"]
-    rows: Longs | None
+    written: dict[str, "pa.Array"]
+
+    def row(self, place: int) -> dict[str, Any]:
+        """What rules compare of a record, as its source has it."""
+        return {column: values[place].as_py() for column, values in self.written.items()}
 
     def find(self, key: Any) -> tuple[int, bool]:
         """The place of a key, or where it would be, and whether it is there. `key`: text, or a whole number."""
@@ -207,8 +211,10 @@ class Memory:
     def nbytes(self) -> int:
         """Memory of what grows with records, in bytes."""
         held = sum(
-            c.nbytes for e in self.entities.values() for c in (*e.columns.values(), e.keys, *e.extra.values())
-        ) + sum(e.rows.nbytes for e in self.entities.values() if e.rows is not None)
+            c.nbytes
+            for e in self.entities.values()
+            for c in (*e.columns.values(), e.keys, *e.extra.values(), *e.written.values())
+        )
         arrays = (self.entity_of, self.links.starts, self.links.others, self.links.rules, self.links.scores)
         others = (self.customers, self.founded, self.ids, *self.founders.values(), *self.first.values())
         return int(held + sum(a.nbytes for a in (*arrays, *others)))
@@ -293,12 +299,23 @@ def _hold(engine: Engine, project: Project, prepared: Prepared, read: dict[str, 
     kinds = {v: types[v] for v in prepared.values.values()}
     kind = prepared.types[key]
     keys = one["key"] if family(kind) in ("string", "guid") else one["key"].cast(pa.decimal128(38, 0))
-    rows = None
-    if not hides_rowid(prepared.types):
-        found = engine.fetch(Query(f"SELECT record_rows.rid, source.rowid AS place FROM {prepared.source}"))
-        rows = np.full(n, NONE, dtype=np.int64)
-        rows[found.column("rid").to_numpy() - first] = found.column("place").to_numpy()
-    return Held(prepared.entity, prepared.number, first, keys, prepared, columns, read, kinds, extra, rows)
+    written = _written(engine, prepared)
+    return Held(prepared.entity, prepared.number, first, keys, prepared, columns, read, kinds, extra, written)
+
+
+def _written(engine: Engine, prepared: Prepared) -> dict[str, "pa.Array"]:
+    """The columns of the source that prepared values are made of, of every record; null where its row is gone."""
+    columns = list(dict.fromkeys(c for origin in prepared.origins.values() for c in parts(origin)))
+    source = "".join(f', source.{quote(c)} AS "#{i}"' for i, c in enumerate(columns))
+    wanted = "".join(f', s."#{i}"' for i in range(len(columns)))
+    table = engine.fetch(
+        Query(
+            f"SELECT r.rid{wanted} FROM records AS r LEFT JOIN (SELECT record_rows.rid{source} FROM {prepared.source}) "
+            "AS s USING (rid) WHERE r.entity = $entity ORDER BY r.rid",
+            {"entity": prepared.entity},
+        )
+    ).combine_chunks()
+    return {column: _whole(table.column(f"#{i}")) for i, column in enumerate(columns)}
 
 
 def _whole(column: "pa.ChunkedArray") -> "pa.Array":
@@ -425,25 +442,3 @@ def _looked_up(memory: Memory) -> Iterator[Column]:
             for side in ("left", "right"):
                 for entity, forms in columns_by_entity(rule, side, term).items():
                     yield from (memory.entities[entity].columns[v] for v in forms)
-
-
-Ask = Callable[[str, Sequence[str | None]], "tuple[Any, ...] | None"]
-"""The first row of a SELECT over texts (engines/statements.py)."""
-
-
-def raw_rows(ask: Ask, memory: Memory, rids: Sequence[int]) -> dict[int, dict[str, Any]]:
-    """What rules compare of some records, as the source has it, by rid; rows that an ingest removed are not there."""
-    found: dict[int, dict[str, Any]] = {}
-    for rid in rids:
-        held, place = memory.held(rid)
-        columns = list(dict.fromkeys(c for origin in held.prepared.origins.values() for c in parts(origin)))
-        if held.rows is not None:
-            at, where = str(held.rows[place]), "rowid = CAST($1 AS BIGINT)"
-        else:
-            key = quote(memory.project.entity(held.name).key)
-            at, where = str(held.keys[place].as_py()), f"CAST({key} AS VARCHAR) = CAST($1 AS VARCHAR)"
-        wanted = ", ".join(map(quote, columns)) or "NULL"
-        row = ask(f"SELECT {wanted} FROM {quote(table_of(held.name))} WHERE {where}", [at])
-        if row is not None:
-            found[rid] = dict(zip(columns, row, strict=False))
-    return found

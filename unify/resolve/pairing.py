@@ -102,10 +102,13 @@ class RuleForms:
         for form in self.of(term, _other(side), held.name):
             codes = held.columns[form].codes[places]
             there |= codes != NONE
-            _, first, where = np.unique(codes, return_index=True, return_inverse=True)
-            said = [self._says(term.criterion, own, side, held, form, int(places[i])) for i in first]
-            passed |= np.array([p for p, _ in said], dtype=np.bool_)[where]
-            score = np.maximum(score, np.array([s for _, s in said])[where])
+            said: dict[int, tuple[bool, float]] = {}
+            for i, code in enumerate(codes.tolist()):
+                if code not in said:
+                    said[code] = self._says(term.criterion, own, side, held, form, int(places[i]))
+                passes, alike = said[code]
+                passed[i] |= passes
+                score[i] = max(score[i], alike)
         return passed, score, there
 
     def _says(

@@ -16,11 +16,11 @@ from unify.engines.statements import Statements
 from unify.resolve.deciding import Deciding, Outcome
 from unify.resolve.evidence import Evidence
 from unify.resolve.linking import Asked, Linking
-from unify.resolve.memory import NOBODY, Memory, raw_rows, remember
+from unify.resolve.memory import NOBODY, Memory, remember
 from unify.resolve.pairing import RuleForms
 from unify.resolve.reading import Reader, Record
 from unify.resolve.similar import Similar
-from unify.resolve.telling import SHOWN, Telling
+from unify.resolve.telling import Telling
 from unify.spec import Project
 
 
@@ -31,7 +31,7 @@ class Resolver:
             resolver.resolve("crm.Contacts", {"EMail": "ada@example.com"}).customer
 
     generation   the number of the generation it answers about
-    memory_mib   what it holds of it, beside the source tables, which stay on disk
+    memory_mib   what it holds of it
     """
 
     def __init__(
@@ -108,9 +108,6 @@ class Resolver:
         outcome = Deciding(self._memory, asked, linking, self._forms).outcome()
         telling = Telling(self._memory, self._forms, asked, linking, outcome)
         near = telling.near() if why else []
-        if why:
-            rids = [rid for rid, _ in telling.linked()[:SHOWN]] + [rid for rid, _ in near]
-            telling.raw = raw_rows(self._asked.ask, self._memory, list(dict.fromkeys(rids)))
         return self._told(asked, outcome, telling, telling.nearest(near), why=why)
 
     def _scored(self, linking: Linking, forms: RuleForms) -> None:

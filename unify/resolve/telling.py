@@ -27,14 +27,13 @@ ALWAYS = "always match"
 
 
 class Telling:
-    """Tells of one question; `rows` gives the source's rows of records by rid, for values as they were written."""
+    """Tells of one question."""
 
     def __init__(
         self, memory: Memory, forms: Sequence[RuleForms], asked: Asked, linking: Linking, outcome: Outcome
     ) -> None:
         self.memory, self.asked, self.linking, self.outcome = memory, asked, linking, outcome
         self.forms = {f.rule.number: f for f in forms}
-        self.raw: Mapping[int, Mapping[str, Any]] = {}
 
     # ── who ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -141,7 +140,10 @@ class Telling:
 
     def _row(self, rid: int) -> Mapping[str, Any]:
         """The source's row of a record, as it is written."""
-        return self.asked.record.given if rid == self.asked.rid else self.raw.get(rid, {})
+        if rid == self.asked.rid:
+            return self.asked.record.given
+        held, place = self.memory.held(rid)
+        return held.row(place)
 
     def _sides(self, forms: RuleForms, other: Subject) -> tuple[Subject, Subject]:
         """(left, right): in one table the direction in which the rule holds."""
