@@ -149,6 +149,8 @@ def test_who_differs_in_name_and_birth_date_is_somebody_else():
     none = np.zeros(4, dtype=bool)
     assert verdict(np.array([0.01, 0.02, 0.99, 0.99]), -2.0, m, apart, none) is None
     assert verdict(np.array([0.01, 0.02, 0.99, 0.99]), -0.5, m, apart, none) is False
+    assert verdict(np.array([0.01, 0.95, 0.99, 0.99]), -0.5, m, apart, none) is False
+    assert verdict(np.array([0.01, 0.95, 0.99, 0.99]), -2.0, m, apart, none) is True
     changing = [m[0], np.array([0.8, 0.2]), m[2], m[3]]  # a date that own pairs do not share says nothing
     assert verdict(np.array([0.01, 0.02, 0.99, 0.99]), -2.0, changing, apart, dates) is None
 

@@ -116,9 +116,9 @@ def verdict(shared: Floats, ratio: float, m: Sequence[Floats], depends: Flags, d
     apart = differs_in(shared, depends)
     if telling.any():
         return not (bool((telling & (shared < RARELY)).any()) and apart >= APART)
-    if apart < APART:
-        return True
-    return False if float(np.exp(ratio)) > TOO_MANY else None
+    if float(np.exp(ratio)) > TOO_MANY:
+        return False
+    return True if apart < APART else None
 
 
 def differs_in(shared: Floats, depends: Flags) -> float:
