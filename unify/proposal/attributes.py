@@ -18,6 +18,7 @@ from ingest.labels import Suggestion, canonical, suggest_labels
 from unify.core.engine import Engine, scalar
 from unify.core.names import quote, table_of
 from unify.core.steps import Query
+from unify.proposal.keys import says_the_same
 from unify.proposal.meanings import Meant, by_values
 from unify.spec import Joined, NormalizeStep, Project, SourceColumn, parts
 
@@ -188,14 +189,14 @@ def _grouped(engine: Engine, columns: Sequence[_Column]) -> list[Group]:
         groups.setdefault(column.meaning, []).append(column)
     found = []
     for meaning, group in groups.items():
-        kept = group if _refer(engine, group) else [c for c in group if not c.is_key]
+        kept = group if _refer(engine, group, groups) else [c for c in group if not c.is_key]
         if kept:
             found.append((meaning, kept))
     return found
 
 
-def _refer(engine: Engine, group: Sequence[_Column]) -> bool:
-    """Whether the keys of the group have values in common with its other entities."""
+def _refer(engine: Engine, group: Sequence[_Column], groups: Mapping[str, Sequence[_Column]]) -> bool:
+    """Whether the keys of the group are numbers that its other entities know too."""
     if not any(c.is_key for c in group):
         return True
     if len({c.entity for c in group}) < 2:
@@ -208,7 +209,15 @@ def _refer(engine: Engine, group: Sequence[_Column]) -> bool:
             f"SELECT CAST({quote(c.name)} AS VARCHAR) AS v FROM {quote(table_of(c.entity))}" for c in (key, other)
         )
         common = int(scalar(engine, Query(f"SELECT count(DISTINCT v) FROM ({one}) SEMI JOIN ({two}) AS o USING (v)")))
-        if common >= REFERS * min(key.distinct, other.distinct):
+        shared = [
+            (a.name, b.name)
+            for columns in groups.values()
+            for a in columns
+            for b in columns
+            if (a.entity, b.entity) == (key.entity, other.entity) and not (a.is_key or b.is_key)
+        ]
+        enough = common >= REFERS * min(key.distinct, other.distinct)
+        if enough and says_the_same(engine, (key.entity, key.name), (other.entity, other.name), shared):
             return True
     return False
 
