@@ -3,7 +3,7 @@
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unify.conflation import compare
@@ -14,6 +14,7 @@ TEXTS = st.text(st.sampled_from("abcdeé -'\t\x1f0"), min_size=1, max_size=12)
 EDITED = st.tuples(TEXTS, TEXTS, st.booleans()).map(lambda t: (t[0], t[0][::-1] + t[1][:1] if t[2] else t[1]))
 
 
+@settings(deadline=None)
 @given(st.lists(st.none() | TEXTS, max_size=20), st.integers(0, 3))
 def test_each_bit_says_whether_a_character_stands_an_odd_number_of_times(texts, skipped):
     column = pa.array(["x", None, "yz", *texts], pa.string()).slice(skipped)
@@ -37,6 +38,7 @@ def engine():
         yield engine
 
 
+@settings(deadline=None)
 @given(st.lists(EDITED, min_size=1, max_size=30), st.sampled_from([60, 75, 80, 95]))
 @pytest.mark.parametrize("how", ["levenshtein", "osa", "damerau_levenshtein", "token_sort"])
 def test_a_pair_passes_with_letters_when_it_passes_without(engine, how, pairs, precision):
