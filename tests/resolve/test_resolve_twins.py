@@ -17,8 +17,10 @@ from unify.conflation.prepare import _of_source
 from unify.core.steps import Query
 from unify.engines.duckdb import DuckDBEngine
 from unify.resolve.alike import Value, says
-from unify.resolve.memory import READ
+from unify.resolve.columns import Column
+from unify.resolve.memory import READ, Held
 from unify.resolve.normalising import chain, joined
+from unify.resolve.similar import Similar
 from unify.spec import Criterion, Joined
 
 LISTS = Lists(aliases={"nick": (("Bill", "William"), ("Ⅷ", "8"))}, bypasses={"none": ("n/a", "Åsa  ")})
@@ -158,3 +160,20 @@ def test_columns_are_joined_as_in_sql(engine: DuckDBEngine, rows: list[tuple[str
     sql = f"SELECT {_of_source(Joined(join=('a', 'b')))} AS v FROM source_rows AS source ORDER BY n"
     for row, expected in zip(rows, engine.fetch(Query(sql)).column(0).to_pylist(), strict=True):
         assert joined(row) == expected
+
+
+# ── values that are alike ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@settings(max_examples=40, deadline=None)
+@given(texts=st.lists(WORDS, min_size=1, max_size=25), asked=st.lists(WORDS, min_size=1, max_size=3))
+def test_no_alike_value_is_missed(texts: list[str], asked: list[str]) -> None:
+    texts += ["robert2020", "MARTHA", "anna lee", "ada maria okafor"]
+    column = Column(pa.array(texts, pa.string()))
+    held = Held("s.A", 0, 0, pa.array(texts), None, {"v0": column}, {}, {}, {}, {})  # type: ignore[arg-type]
+    similar = Similar()
+    for option in COMPARISONS:
+        criterion = Criterion(field="x", **option)
+        for text in [*asked, "robrt2020", "MARHTA", "lee anna", "okafor"]:
+            found = similar(held, "v0", criterion, Value(text), "left").tolist()
+            assert found == [i for i, other in enumerate(texts) if says(criterion, Value(text), Value(other))[0]]

@@ -16,9 +16,10 @@ from unify.engines.statements import Statements
 from unify.resolve.deciding import Deciding, Outcome
 from unify.resolve.evidence import Evidence
 from unify.resolve.linking import Asked, Linking
-from unify.resolve.memory import NOBODY, Memory, remember
+from unify.resolve.memory import NOBODY, Memory
 from unify.resolve.pairing import RuleForms
 from unify.resolve.reading import Reader, Record
+from unify.resolve.remembering import remember
 from unify.resolve.similar import Similar
 from unify.resolve.telling import Telling
 from unify.spec import Project
