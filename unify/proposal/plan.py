@@ -102,11 +102,9 @@ def one_each(studied: Studied, entities: Sequence[str]) -> list[str]:
 
 def _has_no_two(studied: Studied, entity: int) -> bool:
     own = studied.entity == entity
-    if int(own.sum()) < ENOUGH_RECORDS:
-        return False
     inside = own[studied.left] & own[studied.right]
-    share = studied.seeds / studied.records
-    return float(studied.certainty[inside].sum()) < NO_TWO * float(own.sum()) * share
+    twice = float(studied.certainty[inside].sum()) * studied.scale
+    return studied.sizes[entity] >= ENOUGH_RECORDS and twice < NO_TWO * studied.sizes[entity]
 
 
 def _ceiling(studied: Studied) -> int:
@@ -115,4 +113,4 @@ def _ceiling(studied: Studied) -> int:
     if not sure.any():
         return MOST_RECORDS
     others = np.bincount(np.concatenate([studied.left[sure], studied.right[sure]]))
-    return max(MOST_RECORDS, TIMES * int(others.max() + 1))
+    return max(MOST_RECORDS, TIMES * (int(others.max()) * studied.step + 1))

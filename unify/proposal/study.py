@@ -36,7 +36,9 @@ RARE, LESS_RARE = 10, 30
 PAIRED = 7
 """Attributes of which every two together are looked at, those with the most information first."""
 PAIRS = 3_000_000
-"""Pairs that are studied, at most."""
+"""Candidate pairs that the model is learned from, at most."""
+WEIGHED = 500_000
+"""Of them so many are weighed, one by one; of more, every so many-th."""
 SAME, DIFFERENT, NOTHING = 1, 0, -1
 """What a label says of a pair."""
 EQUIVALENT = 5.0
@@ -55,8 +57,10 @@ class Studied:
     patterns     distinct agreement patterns; `place`: the pattern of every pair
     certainty    probability of every pair that it is one customer
     said         what a label says of every pair: SAME, DIFFERENT or, mostly, NOTHING
-    entity       number of the entity of every record, in the order of the project
+    entity       number of the entity of every record at hand, in the order of the project
+    sizes        records of every entity
     records      in all; `seeds`: how many of them the pairs are about
+    step         every so many-th pair of these is here
     """
 
     attributes: tuple[Attribute, ...]
@@ -69,8 +73,10 @@ class Studied:
     certainty: Floats
     said: Ints
     entity: Ints
+    sizes: tuple[int, ...]
     records: int
     seeds: int
+    step: int
 
     @property
     def mass(self) -> Floats:
@@ -86,7 +92,7 @@ class Studied:
     def scale(self) -> float:
         """Pairs among all records per pair studied."""
         share = self.seeds / self.records
-        return 1 / (1 - (1 - share) ** 2)
+        return self.step / (1 - (1 - share) ** 2)
 
 
 def evidence_of(attribute: Attribute) -> Evidence:
@@ -118,16 +124,19 @@ def study(
         values = [_counted(engine, v, rule.scored[k].left, k) for k, v in enumerate(values)]
     found = candidates(values, None, PAIRS)
     kept = is_seed[found.left] | is_seed[found.right]
-    left, right, said = _with_known(found.left[kept], found.right[kept], rids, labelled)
+    left, right = found.left[kept], found.right[kept]
     if not len(left):
         raise SpecError("no two records have anything telling in common", where="sources")
     model, _, _ = fit(values, left, right, None, None if seeds is None else Drawn(is_seed, total))
+    step = -(-len(left) // WEIGHED)
+    left, right, said = _with_known(left[::step], right[::step], rids, labelled)
     seen, place = patterns(values, left, right)
     certainty = _sharpened(probability(Scorer(values, model).weigh(left, right)), place, said)
     numbers = engine.fetch(Query("SELECT entity_no FROM records ORDER BY rid")).column(0).to_numpy()
+    sizes = tuple(np.bincount(numbers, minlength=len(entities)).tolist())
     return Studied(
         tuple(attributes), values, model, left, right, seen, place, certainty, said,
-        numbers[rids].astype(np.int64), total, int(is_seed.sum()),
+        numbers[rids].astype(np.int64), sizes, total, int(is_seed.sum()), step,
     )  # fmt: skip
 
 
