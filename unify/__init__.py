@@ -91,7 +91,7 @@ def suggest(
 
     project   a project, or the path of its file, that says which entities there are; its own plan is not looked at
     base      folder that paths in the project are relative to; default: the project file's, else the current
-    Options: frames, labels, memory_limit, threads, progress as for `Instance.suggest`.
+    Options: frames, labels, splink, memory_limit, threads, progress as for `Instance.suggest`.
     Raises SpecError, SourceError.
     """
     from unify.building import suggest_plan

@@ -60,6 +60,7 @@ class Building(Opened):
         Options: frames and base as for `run`, memory_limit, threads, progress, and
         labels        pairs of records of which somebody said whether they are one customer: the path of a CSV file,
                       rows or a frame with entity1, key1, entity2, key2, match
+        splink        settings of Splink to carry over instead: the path of a JSON file, or a dict
         Raises SpecError, SourceError, StoreError.
         """
         from unify.verbs.suggest import suggest

@@ -32,6 +32,15 @@ def suggest(
             show_default=False,
         ),
     ] = None,
+    from_splink: Annotated[
+        Path | None,
+        typer.Option(
+            "--from-splink",
+            metavar="SETTINGS.json",
+            help="Carry over settings of Splink 3, 4 or 5 instead; what has no counterpart is named.",
+            show_default=False,
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace FILE when it is there.")] = False,
     instance: AnInstance = None,
     memory_limit: MemoryLimit = None,
@@ -46,9 +55,18 @@ def suggest(
     from unify.building import suggest_plan
     from unify.verbs.suggest_file import refuse_place, write_suggestion
 
+    if from_splink is not None and labels is not None:
+        raise typer.BadParameter(
+            "labels sharpen a plan that is worked out: leave one of them out", param_hint="--labels"
+        )
     if out is not None:
         refuse_place(out, project, force=force)
-    options: dict[str, Any] = {"labels": labels, "memory_limit": memory_limit, "threads": threads}
+    options: dict[str, Any] = {
+        "labels": labels,
+        "splink": from_splink,
+        "memory_limit": memory_limit,
+        "threads": threads,
+    }
     with progress_of(quiet=quiet or as_json) as progress:
         if project is not None:
             found = suggest_plan(project, progress=progress, **options)

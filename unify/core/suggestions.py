@@ -44,6 +44,20 @@ class SuggestedRule(Report):
     labelled: int = 0
 
 
+class CarriedComparison(Report):
+    """Evidence on one column that stands for comparisons of a settings file.
+
+    comparisons     their names in the file
+    levels          in per cent, equality aside
+    term_frequency  equal values weigh more the rarer they are
+    """
+
+    column: str
+    comparisons: list[str]
+    levels: list[float]
+    term_frequency: bool
+
+
 class Suggestion(Report):
     """A proposed plan. `project` is ready to run, `text` is its project file, with the estimates as comments.
 
@@ -53,6 +67,8 @@ class Suggestion(Report):
     labels     semantic labels that are proposed: entity to column to label
     left_out   columns that are not compared, and why
     labelled   labelled pairs that were used
+    read_from  the settings file that the plan was carried over from; then nothing is estimated
+    carried    its comparisons, as evidence; what has no counterpart stands in `notes`
     """
 
     project: Project
@@ -67,9 +83,14 @@ class Suggestion(Report):
     left_out: dict[str, str] = {}
     labelled: int = 0
     notes: list[str] = []
+    read_from: str = ""
+    carried: list[CarriedComparison] = []
 
     def lines(self) -> Iterator[str]:
         """What a reader wants to know before the file, as plain text."""
+        if self.read_from:
+            yield from self.head()
+            return
         of = (
             f"{self.studied:,} of {self.records:,} records"
             if self.studied < self.records
@@ -81,6 +102,11 @@ class Suggestion(Report):
             yield f"{number:>3}  {rule.name}{estimate(rule)}"
         yield from (f"  !  {note}" for note in self.notes)
 
+    def head(self) -> Iterator[str]:
+        """What stands above a plan that was carried over."""
+        yield f"carried over from {self.read_from}: {len(self.carried)} comparisons; nothing was estimated"
+        yield from (f"  !  {note}" for note in self.notes)
+
     def __str__(self) -> str:
         return "\n".join(self.lines())
 
@@ -90,6 +116,8 @@ class Suggestion(Report):
 
 def estimate(rule: SuggestedRule) -> str:
     """`: 99.8 % precise, finds 61 %, 12 % more than the rules before it`; nothing where it was not estimated."""
+    if rule.kind == "splink":
+        return ": its comparisons; what they weigh is learned from the records"
     if rule.precision is None or rule.finds is None or rule.adds is None:
         return ": what the rules before it left, by the weight of all evidence"
     more = "" if rule.adds >= rule.finds else f", {_share(rule.adds)} that no rule before it does"

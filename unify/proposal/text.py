@@ -70,6 +70,10 @@ def evidence(said: Evidence) -> dict[str, Any] | str:
     short = _columns(said)
     if [step.kind for step in said.normalize] != ["lower", "whitespace"]:
         short["normalize"] = [normalizer(step) for step in said.normalize]
+    if said.levels != Evidence.model_fields["levels"].default:
+        short["levels"] = [int(cut) if cut == int(cut) else cut for cut in said.levels]
+    if not said.term_frequency:
+        short["term_frequency"] = False
     return said.field if list(short) == ["field"] and said.field else short
 
 

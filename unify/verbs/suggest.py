@@ -16,6 +16,7 @@ from unify.core.suggestions import Suggestion
 from unify.engines.duckdb import DuckDBEngine
 from unify.proposal.known import COLUMNS, Known, known_pairs
 from unify.proposal.run import entities_of, work_out
+from unify.proposal.splink.plan import SplinkSettings, from_splink
 from unify.spec import Project
 from unify.store import Store
 
@@ -33,6 +34,7 @@ def suggest(
     store: Store | None = None,
     frames: Mapping[str, Any] | None = None,
     labels: Labels | None = None,
+    splink: SplinkSettings | None = None,
     progress: Progress = silent,
     memory_limit: str | None = None,
     threads: int | None = None,
@@ -43,8 +45,11 @@ def suggest(
     store    take the tables of its published generation instead of reading files
     frames   entity → frame, instead of files
     labels   pairs of records of which somebody said whether they are one customer
+    splink   settings of Splink to carry over, instead of working out a plan: docs/from-splink.md
     Raises SpecError, SourceError; a plan that the project has is not looked at, but for its order of entities.
     """
+    if splink is not None and labels is not None:
+        raise SpecError("labels sharpen a plan that is worked out", where="splink", hint="leave one of them out")
     entities = entities_of(project)
     with DuckDBEngine(memory_limit=memory_limit, threads=threads) as engine:
         if store is not None:
@@ -53,6 +58,8 @@ def suggest(
             for name in entities:
                 progress("suggest", f"read {name}")
                 load(engine, name, project.entity(name), (frames or {}).get(name), base=base)
+        if splink is not None:
+            return from_splink(engine, project, splink)
         known = read_labels(labels, entities) if labels is not None else ()
         return work_out(engine, project, known, progress)
 
