@@ -66,6 +66,7 @@ class Building(Opened):
         from unify.verbs.suggest import suggest
 
         if project is None:
+            check_means(options.get("memory_limit"), options.get("threads"))
             return suggest(self.project(), base=Path.cwd(), store=self.store, **options)
         return suggest_plan(project, **options)
 
@@ -91,11 +92,7 @@ class Building(Opened):
         from unify.batch import Job, run_job  # the whole pipeline: half a second that readers need not wait
 
         read, folder = load_project(project)
-        if memory_limit is not None and not AMOUNT_OF_MEMORY.match(memory_limit):
-            hint = "write a number and a unit, e.g. 4GB or 512MiB"
-            raise SpecError(f"{memory_limit!r} is no amount of memory", where="memory_limit", hint=hint)
-        if threads is not None and threads < 1:
-            raise SpecError(f"{threads} threads cannot work", where="threads", hint="write 1 or more, or leave it out")
+        check_means(memory_limit, threads)
         job = Job(
             project=read,
             base=Path(base) if base is not None else folder,
@@ -114,8 +111,18 @@ def suggest_plan(project: ProjectLike, *, base: str | Path | None = None, **opti
     """A conflation plan for a project, without an instance; see `Building.suggest`."""
     from unify.verbs.suggest import suggest
 
+    check_means(options.get("memory_limit"), options.get("threads"))
     read, folder = load_project(project)
     return suggest(read, base=Path(base) if base is not None else folder, **options)
+
+
+def check_means(memory_limit: str | None = None, threads: int | None = None) -> None:
+    """SpecError for what is no amount of memory, or no number of threads."""
+    if memory_limit is not None and not AMOUNT_OF_MEMORY.match(memory_limit):
+        hint = "write a number and a unit, e.g. 4GB or 512MiB"
+        raise SpecError(f"{memory_limit!r} is no amount of memory", where="memory_limit", hint=hint)
+    if threads is not None and threads < 1:
+        raise SpecError(f"{threads} threads cannot work", where="threads", hint="write 1 or more, or leave it out")
 
 
 def load_project(project: ProjectLike) -> tuple[Project, Path]:

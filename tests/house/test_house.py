@@ -20,7 +20,7 @@ SMELL, FAILS = 400, 600
 
 PUBLIC = [
     "DamagedFileError", "InstanceNotFoundError", "LeaseHeldError", "OverloadError", "Project", "QueryError",
-    "SchemaDriftError", "SourceError", "SpecError", "StoreError", "UnifyError", "__version__", "open", "validate",
+    "SchemaDriftError", "SourceError", "SpecError", "StoreError", "UnifyError", "__version__", "open", "suggest", "validate",
 ]  # fmt: skip
 HEAVY = ("duckdb", "pyarrow", "numpy", "scipy", "networkx", "pandas", "polars", "rapidfuzz", "typer", "rich")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from ingest.kinds import NUMBERS, kind_of
 from unify.conflation.binding import bind
 from unify.conflation.normalize_lists import Lists
 from unify.core.engine import Engine
@@ -128,12 +129,16 @@ def with_plan(engine: Engine, project: Project, columns: Columns, proposed: Prop
 
 
 def _read_as_text(engine: Engine, columns: Columns) -> dict[str, dict[str, Column]]:
-    """Columns of one attribute that were taken for different types: numbers here, texts there."""
+    """Columns of one attribute that were taken for different types: numbers here, texts there.
+
+    A number may have lost zeros in front; a date has lost nothing, and its text would be spelled as the file has it.
+    """
     found: dict[str, dict[str, Column]] = {}
     for attribute in columns.attributes:
         own = [(e, part) for e, names in attribute.columns.items() for name in names for part in parts(name)]
         types = {at: engine.columns(table_of(at[0]))[at[1]] for at in own}
-        if len(set(types.values())) > 1:
+        kinds = {kind_of(sql_type) for sql_type in types.values()}
+        if len(kinds) > 1 and kinds & set(NUMBERS):
             for entity, column in types:
                 found.setdefault(entity, {})[column] = Column(type="string")
     return found

@@ -21,14 +21,19 @@ def project_text(project: Project, rules: Sequence[SuggestedRule], head: Sequenc
         k: said.pop(k) for k in list(said) if k not in ("name", "instance", "keep", "timezone", "sources", "lists")
     }
     lines = [*_yaml(said), "conflation:"]
-    lines += [f"  # {line}" for line in head]
+    lines += [f"  # {_comment(line)}" for line in head]
     assert project.conflation is not None
     lines += _indented(_plan(plan, junk=project.conflation.junk.detect), 2)
     lines.append("  rules:")
     for rule, estimated in zip(project.conflation.rules, rules, strict=True):
-        lines.append(f"    # {estimated.name}{estimate(estimated)}")
+        lines.append(f"    # {_comment(estimated.name)}{estimate(estimated)}")
         lines += _indented(_rule(rule), 4)
     return "\n".join([*lines, *(_yaml(after) if after else [])]) + "\n"
+
+
+def _comment(text: str) -> str:
+    """On one line, and of characters that may stand in YAML: names of columns may hold any."""
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _plan(said: Mapping[str, Any], *, junk: bool) -> list[str]:

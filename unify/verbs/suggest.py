@@ -84,8 +84,16 @@ def read_labels(labels: Labels, entities: Iterable[str]) -> tuple[Known, ...]:
         if not path.is_file():
             raise SourceError("there is no such file", where=str(path), hint=f"a CSV file with {', '.join(COLUMNS)}")
         texts = pa_csv.ConvertOptions(column_types=dict.fromkeys(COLUMNS, pa.string()))
-        rows = pa_csv.read_csv(path, convert_options=texts).to_pylist()
+        try:
+            rows = pa_csv.read_csv(path, convert_options=texts).to_pylist()
+        except pa.ArrowInvalid as error:
+            hint = f"a CSV file with {', '.join(COLUMNS)}"
+            raise SourceError(f"cannot be read as CSV: {error}", where=str(path), hint=hint) from error
         return known_pairs(rows, entities, str(path))
+    if hasattr(labels, "to_arrow"):
+        labels = labels.to_arrow()  # polars
+    elif hasattr(labels, "to_arrow_table"):
+        labels = labels.to_arrow_table()  # DuckDB
     if hasattr(labels, "to_pylist"):
         labels = labels.to_pylist()
     elif hasattr(labels, "to_dict"):
