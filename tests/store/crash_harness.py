@@ -177,7 +177,10 @@ def rows_of(generation: Generation) -> dict[str, int]:
 def _count(generation: Generation) -> dict[str, int]:
     with duckdb.connect(str(generation.path), read_only=True) as connection:
         tables = [
-            name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall()
+            name
+            for (name,) in connection.execute(
+                "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'main' ORDER BY 1"
+            ).fetchall()
         ]
         counts = {}
         for table in tables:

@@ -106,7 +106,9 @@ def build_days(root: str, first: int, last: int) -> None:
 def contents(path: Path) -> dict[str, str]:
     """Table to a hash of its rows as a set: what SQL can see, whatever the bytes of the file."""
     with duckdb.connect(str(path), read_only=True) as connection:
-        tables = connection.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall()
+        tables = connection.execute(
+            "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'main' ORDER BY 1"
+        ).fetchall()
         return {
             table: hashlib.sha256(
                 repr(
