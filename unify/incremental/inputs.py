@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from time import time_ns
 from typing import Any
 
 import pyarrow as pa
@@ -106,8 +107,6 @@ def _are_paths(data: object) -> bool:
 def _file(path: Path, name: str, hour: str, before: Mapping[str, Any] | None) -> dict[str, Any]:
     at = path.stat()
     stamp = [at.st_size, at.st_mtime_ns, at.st_ctime_ns, at.st_ino, at.st_dev]
-    from time import time_ns
-
     rested = time_ns() - max(at.st_mtime_ns, at.st_ctime_ns) > AT_REST_NS
     if before is not None and before["stamp"] == stamp and before["rested"]:
         sha256 = before["sha256"]

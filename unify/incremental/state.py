@@ -5,7 +5,7 @@ values_<n>   the prepared values of the n-th entity of the order, as `prepared_<
 stars        who shares values in star rules: rule, key_group, side, rid
 clusters     rid, cluster, grp: cluster and dedupe group of every record, after weak bridges were cut
 
-They are worth about a tenth of a generation's size, and save the half of a run that compares records.
+They make a generation a third larger (100,000 records: 39 MB instead of 29), and save comparing what did not change.
 """
 
 import json
