@@ -225,7 +225,7 @@ def _instead(found: Carried, name: str, kept: Column, levels: Understood) -> Non
     lost = {said.reason for _, said in levels} & EDITS_INSTEAD
     if kept.equal and not kept.levels and lost and not kept.default:
         kept.default = True
-        found.notes.append(f"{name}: {kept.name} is compared at the default levels of similarity instead")
+        found.notes.append(f"{kept.name}: is compared at the default levels of similarity instead")
 
 
 def _of_column(kept: Column) -> Iterator[str]:

@@ -10,7 +10,7 @@ Several of them may be joined by AND or OR. Anything else is not understood, and
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import partial
 
 _TOKEN = re.compile(
@@ -34,8 +34,15 @@ DISTANCES = {
 """Functions of all dialects that count edits."""
 FOLDS = {"lower", "upper", "trim", "ltrim", "rtrim"}
 """What a scored rule does to values by itself: case and white space do not count."""
-READS = {"strptime", "try_strptime", "to_date", "try_to_timestamp", "to_timestamp", "date_parse", "strftime", "cast"}
+READS = {"strptime", "try_strptime", "to_date", "try_to_timestamp", "to_timestamp", "date_parse", "strftime"}
 """A value read as another type: equal dates that are written alike are equal texts."""
+CASTS = {"cast", "try_cast"}
+TEXTS = {"text", "varchar", "string", "char"}
+UNREADABLE = "values that cannot be read"
+OWN = "a condition of its own"
+"""Reasons."""
+MOST_BRACKETS = 50
+"""Brackets in each other; more are no condition that anybody writes."""
 _REASONS = (
     ("a distance on the globe", {"acos", "radians", "haversine"}),
     ("vectors", {"array_cosine_similarity", "list_cosine_similarity", "cosine_similarity"}),
@@ -107,10 +114,11 @@ class _NotUnderstoodError(Exception):
 
 @dataclass(frozen=True)
 class _Side:
-    """A column of one side, `l` or `r`; `read`: as another type; `edit`: after a function that changes it."""
+    """A column of one side, `l` or `r`; `read`: as another type, which not every value may be."""
 
     column: str
     side: str
+    read: bool = False
 
 
 @dataclass(frozen=True)
@@ -162,17 +170,17 @@ def _tokens(sql: str) -> list[_Token]:
 
 def _reason(tokens: list[_Token]) -> str:
     words = {text.casefold() for kind, text in tokens if kind == "word"}
-    return next((reason for reason, functions in _REASONS if functions & words), "a condition of its own")
+    return next((reason for reason, functions in _REASONS if functions & words), OWN)
 
 
 @dataclass
 class _Parser:
-    """Recursive descent: either → both (OR both)*; both → one (AND one)*; one → ( either ) | value IS NULL | value op
-    value. Deeper than 50 brackets is not understood."""
+    """Recursive descent: either → both (OR both)*; both → one (AND one)*; one → ( either ) | value IS NULL | value sign
+    value. A bracket is tried as one of conditions first, then as one of a value."""
 
     tokens: list[_Token]
     at: int = 0
-    depth: int = field(default=0)
+    depth: int = 0
 
     def either(self) -> list[Term]:
         return self._joined("or", partial(self._joined, "and", self._one))
@@ -188,23 +196,25 @@ class _Parser:
         return terms
 
     def _one(self) -> list[Term]:
-        start = self.at
+        before = self.at, self.depth
         if self._take("("):
-            self.depth += 1
-            if self.depth > 50:
-                raise _NotUnderstoodError
+            self._deeper()
             try:
                 terms = self.either()
                 self._need(")")
             except _NotUnderstoodError as error:
                 if str(error):
                     raise
-                self.at = start  # the bracket belongs to a value
+                self.at, self.depth = before  # the bracket belongs to a value
             else:
+                self.depth = before[1]
                 return terms
-            finally:
-                self.depth -= 1
         return [self._comparison()]
+
+    def _deeper(self) -> None:
+        self.depth += 1
+        if self.depth > MOST_BRACKETS:
+            raise _NotUnderstoodError(OWN)
 
     def _comparison(self) -> Term:
         left = self._value()
@@ -212,6 +222,8 @@ class _Parser:
             self._need("null")
             if not isinstance(left, _Side):
                 raise _NotUnderstoodError
+            if left.read:
+                raise _NotUnderstoodError(UNREADABLE)
             return Missing(left.column)
         sign = self._sign()
         right = self._value()
@@ -221,8 +233,10 @@ class _Parser:
 
     def _value(self) -> _Value:
         if self._take("("):
+            self._deeper()
             inner = self._value()
             self._need(")")
+            self.depth -= 1
             return self._as_type(inner)
         if self.at >= len(self.tokens):
             raise _NotUnderstoodError
@@ -239,28 +253,35 @@ class _Parser:
         raise _NotUnderstoodError
 
     def _called(self, name: str) -> _Value:
+        self._deeper()
         values = [self._value()]
-        if name == "cast":
+        self.depth -= 1
+        if name in CASTS:
             self._need("as")
-            self._type()
+            cast = self._type(values[0])
+            self._need(")")
+            return cast
         while self._take(","):
             values.append(self._value())
         self._need(")")
         if name in SHARES | DISTANCES and len(values) == 2:
             return _call(name, *values)
         if name in FOLDS | READS and isinstance(values[0], _Side):
-            return values[0]
+            return replace(values[0], read=values[0].read or name in READS)
         raise _NotUnderstoodError
 
     def _as_type(self, value: _Value) -> _Value:
         while self._take("::"):
-            self._type()
+            value = self._type(value)
         return value
 
-    def _type(self) -> None:
+    def _type(self, value: _Value) -> _Value:
+        """The value as the type that stands next."""
         if self.at >= len(self.tokens) or self.tokens[self.at][0] != "word":
             raise _NotUnderstoodError
+        name = self.tokens[self.at][1].casefold()
         self.at += 1
+        return replace(value, read=True) if isinstance(value, _Side) and name not in TEXTS else value
 
     def _sign(self) -> str:
         for sign in ("=", "==", ">=", "<=", ">", "<"):
