@@ -222,12 +222,11 @@ def _refer(engine: Engine, group: Sequence[_Column], groups: Mapping[str, Sequen
     return False
 
 
-def _tells(group: tuple[str, list[_Column]], several: bool, found: Found) -> bool:
-    """A column without a label that one entity of several has says nothing about the records of the others."""
+def _tells(group: Group, several: bool, found: Found) -> bool:
+    """A column that one entity of several has says nothing about the records of the others."""
     meaning, columns = group
-    alone = several and len({c.entity for c in columns}) < 2
-    if alone and meaning.startswith("name:"):
-        _leave(found, {c.entity: (c.name,) for c in columns}, "no other entity has it, and it has no label")
+    if several and len({c.entity for c in columns}) < 2 and meaning not in NAMES:  # names are put together later
+        _leave(found, {c.entity: (c.name,) for c in columns}, "no other entity has it")
         return False
     return True
 

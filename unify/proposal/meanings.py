@@ -16,6 +16,8 @@ from unify.core.steps import Query
 
 SAMPLE = 400
 """Distinct values of a column that are looked for elsewhere."""
+FEW = 20
+"""Distinct values that a column needs to mean something by them: yes and no stand everywhere."""
 WORDS_FROM = 20_000
 """Rows of a column of names that words are taken from."""
 TEXTS, DIGITS = 0.05, 0.5
@@ -59,7 +61,7 @@ def _meaning(engine: Engine, column: Meant, columns: Sequence[Meant]) -> str | N
     elif any(c.meaning == column.meaning and c.entity != column.entity for c in columns):
         return None  # its name tells: another entity has it too
     values = _values(engine, column)
-    if not wanted or not values:
+    if not wanted or len(values) < FEW:
         return None
     if not column.labelled and (label := _name(engine, column, columns, values)) is not None:
         return label

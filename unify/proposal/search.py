@@ -64,6 +64,7 @@ class Search:
         self.pairs = studied.patterns.pairs.astype(np.float64)
         self.mass = studied.mass
         self.total = max(float(self.mass.sum()), 1e-9)
+        self.joined: dict[tuple[int, ...], float] = {}
         self.holds = {c: self._holds(c) for k in usable for c in self._conditions(k)}
 
     def rules(self) -> list[Found]:
@@ -157,12 +158,18 @@ class Search:
         return ((*conditions, best[1]), best[2]) if best else None
 
     def _joins(self, conditions: Sequence[Condition]) -> bool:
-        """Whether what is equal brings few enough records together: at most JOINED pairs a record, by chance."""
-        equal = [c.attribute for c in conditions if c.equal and not c.differs]
-        if not equal:
-            return False
-        chance = float(np.prod([self.studied.model.u[k][-1] for k in equal]))
-        return chance * (self.studied.records - 1) / 2 <= JOINED
+        """Whether what is equal brings few enough records together: at most JOINED pairs a record."""
+        equal = tuple(c.attribute for c in conditions if c.equal and not c.differs)
+        if equal not in self.joined:
+            self.joined[equal] = self._pairs_joined(equal) if equal else np.inf
+        return self.joined[equal] <= JOINED * self.studied.records
+
+    def _pairs_joined(self, equal: tuple[int, ...]) -> float:
+        """Pairs of all records that agree in these attributes, from how many of the records drawn do."""
+        columns = [self.studied.drawn[k] for k in equal]
+        there = np.logical_and.reduce([c >= 0 for c in columns])
+        _, sizes = np.unique(np.stack([c[there] for c in columns], axis=1), axis=0, return_counts=True)
+        return float((sizes * (sizes - 1) // 2).sum()) * (self.studied.records / self.studied.seeds) ** 2
 
     def where(self, conditions: Sequence[Condition]) -> Flags:
         """The patterns for which a conjunction holds."""

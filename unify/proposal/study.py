@@ -16,7 +16,7 @@ from unify.conflation.binding import bind, plan_of
 from unify.conflation.evidence.candidates import candidates
 from unify.conflation.evidence.model import Drawn, Model, Patterns, fit, patterns, probability
 from unify.conflation.evidence.run import read_values
-from unify.conflation.evidence.values import Compared, Floats, Ints
+from unify.conflation.evidence.values import Codes, Compared, Floats, Ints
 from unify.conflation.evidence.weights import Scorer
 from unify.conflation.normalize_lists import Lists
 from unify.conflation.prepare import prepare
@@ -59,6 +59,7 @@ class Studied:
     said         what a label says of every pair: SAME, DIFFERENT or, mostly, NOTHING
     entity       number of the entity of every record at hand, in the order of the project
     sizes        records of every entity
+    drawn        per comparison, the values of the records that were drawn, as codes (of several columns the first)
     records      in all; `seeds`: how many of them the pairs are about
     step         every so many-th pair of these is here
     """
@@ -74,6 +75,7 @@ class Studied:
     said: Ints
     entity: Ints
     sizes: tuple[int, ...]
+    drawn: tuple[Codes, ...]
     records: int
     seeds: int
     step: int
@@ -134,9 +136,10 @@ def study(
     certainty = _sharpened(probability(Scorer(values, model).weigh(left, right)), place, said)
     numbers = engine.fetch(Query("SELECT entity_no FROM records ORDER BY rid")).column(0).to_numpy()
     sizes = tuple(np.bincount(numbers, minlength=len(entities)).tolist())
+    drawn = tuple(v.codes[is_seed, 0] for v in values)
     return Studied(
         tuple(attributes), values, model, left, right, seen, place, certainty, said,
-        numbers[rids].astype(np.int64), sizes, total, int(is_seed.sum()), step,
+        numbers[rids].astype(np.int64), sizes, drawn, total, int(is_seed.sum()), step,
     )  # fmt: skip
 
 
