@@ -17,7 +17,7 @@ _spec.loader.exec_module(pages)
 
 COMMANDS = {
     "init", "validate", "run", "ingest", "conflate", "status", "report", "explain", "review", "decisions", "tables", "query", "odata", "export", "profile",
-    "labels", "customer", "timeline", "relationship", "refresh", "measure", "segment", "runs", "generations", "rollback", "doctor",
+    "labels", "suggest", "resolve", "customer", "timeline", "relationship", "refresh", "measure", "segment", "runs", "generations", "rollback", "doctor",
 }  # fmt: skip
 
 
