@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -64,6 +65,12 @@ def fits(path):
     text = path.read_text(encoding="utf-8")
     columns = set(re.findall(r"\b(\w+?)_[lr]\b", text)) | {json.loads(text).get("unique_id_column_name")}
     return [{**dict.fromkeys(sorted(columns - {"id"}), "abcdefghij"), "Id": str(k)} for k in range(3)]
+
+
+@cache
+def of_file(path):
+    """What becomes of a settings file."""
+    return converted(path, fits(path))
 
 
 # ── conditions ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -160,7 +167,7 @@ def test_what_splink_finds_alike_is_at_the_level_that_stands_for_it(a, b, share)
 @EACH_FILE
 def test_every_level_stands_in_the_plan_or_in_the_notes(path):
     said = json.loads(path.read_text(encoding="utf-8"))
-    found = converted(said, fits(path))
+    found = of_file(path)
     plan, notes = evidence(found), "\n".join(found.notes)
     seen = set()
     for one in said["comparisons"]:
@@ -190,7 +197,7 @@ def test_every_level_stands_in_the_plan_or_in_the_notes(path):
 @EACH_FILE
 def test_every_key_of_the_file_is_named(path):
     said = json.loads(path.read_text(encoding="utf-8"))
-    notes = "\n".join(converted(said, fits(path)).notes)
+    notes = "\n".join(of_file(path).notes)
     used = {"comparisons", "link_type", "blocking_rules_to_generate_predictions"}
     if said["unique_id_column_name"].casefold() == "id":  # the key that the rows have: used
         used.add("unique_id_column_name")
@@ -202,7 +209,7 @@ def test_every_key_of_the_file_is_named(path):
 
 @EACH_FILE
 def test_the_text_reads_back_as_the_plan(path):
-    found = converted(path, fits(path))
+    found = of_file(path)
     assert parse_project(found.text) == found.project
     for note in found.notes:
         commented = " ".join(line.strip(" #") for line in found.text.split("\n") if line.startswith("  #"))
@@ -211,7 +218,7 @@ def test_the_text_reads_back_as_the_plan(path):
 
 
 def test_three_versions_say_the_same_of_city_and_mail():
-    plans = [evidence(converted(BY_NAME[f"splink{v}_fake_1000"], fits(BY_NAME[f"splink{v}_fake_1000"]))) for v in "345"]
+    plans = [evidence(of_file(BY_NAME[f"splink{v}_fake_1000"])) for v in "345"]
     assert plans[1] == plans[2]
     for plan in plans:
         assert plan["city"].levels == ()
@@ -224,10 +231,10 @@ def test_probabilities_of_a_trained_model_are_told_beside():
     path = BY_NAME["splink5_fake_1000_trained"]
     [city] = [c for c in json.loads(path.read_text())["comparisons"] if c["output_column_name"] == "city"]
     m = next(at["m_probability"] for at in city["comparison_levels"] if "m_probability" in at)
-    found = converted(path, fits(path))
+    found = of_file(path)
     [note] = [n for n in found.notes if n.startswith("city: the rule learns m and u itself")]
     assert f"Exact match on city m {m:.3g}" in note
-    assert evidence(found) == evidence(converted(BY_NAME["splink5_fake_1000"], fits(path)))
+    assert evidence(found) == evidence(of_file(BY_NAME["splink5_fake_1000"]))
 
 
 @pytest.mark.parametrize("version", ["3", "5"])
@@ -257,6 +264,24 @@ def test_edits_become_a_share_of_the_usual_length():
         assert evidence(found)["Name"].levels == (87,)
         assert any("at most 9 is not carried over" in note for note in found.notes)
         assert any(note.startswith("Name: equality is a level of its own") for note in found.notes)
+
+
+@pytest.mark.parametrize("share", ["1e999", "1", "1.5", "0", "0.1", "0.105"])
+def test_shares_that_are_no_level_are_named(share):
+    found = converted(settings(comparison("Name", equal("Name"), level(f"jaccard(Name_l, Name_r) >= {share}"))))
+    low = share.startswith("0.1")
+    assert evidence(found)["Name"].levels == ((10,) if low else ())
+    assert low or any("is not carried over: it is everything, or equality" in note for note in found.notes)
+
+
+def test_columns_of_different_types_are_read_as_texts(tmp_path):
+    (tmp_path / "a.csv").write_text("Id,Code\n1,100\n2,200\n", encoding="utf-8")
+    (tmp_path / "b.csv").write_text("Id,Code\n1,100\n2,X20\n", encoding="utf-8")
+    said = {"sources": {s: {"P": {"files": f"{s}.csv", "key": "Id"}} for s in ("a", "b")}}
+    found = unify.suggest(said, base=tmp_path, splink=settings(comparison("Code", equal("Code"))))
+    with unify.open(tmp_path / "i", create=True) as acme:
+        report = acme.run(found.project, base=tmp_path)
+    assert report.rules[0].name == "splink"
 
 
 def test_columns_are_found_in_other_case_and_per_entity():
@@ -388,6 +413,11 @@ def test_a_file_that_is_none_is_refused_with_its_name(text, tmp_path):
     assert "s.json" in str(error.value)
     with pytest.raises(SpecError, match="no such file"):
         converted(tmp_path / "not.json")
+
+
+def test_what_is_neither_path_nor_dict_is_refused():
+    with pytest.raises(SpecError, match="create_settings_dict"):
+        converted(3)
 
 
 def test_labels_are_not_for_settings():

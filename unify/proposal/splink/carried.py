@@ -154,9 +154,10 @@ def _cut(term: Alike | Edits, length: int) -> tuple[float | None, str]:
         )
     said = f"{term.measure} of at least {term.share:g}"
     words = term.measure in ("jaro_winkler", "jaro")
-    cut = _whole(100 * term.share - (LESS if words else 0))
-    if not 0 < cut < 100:
+    exact = 100 * term.share - (LESS if words else 0)
+    if not 1 <= exact < 100:
         return None, f"{said} is not carried over: it is everything, or equality"
+    cut = _whole(exact)
     if not words:
         return cut, f"{said} stands as {cut:g} % alike, counted by edits"
     if term.measure == "jaro_winkler" and term.share >= BEGINS_ALIKE:

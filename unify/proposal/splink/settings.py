@@ -72,6 +72,9 @@ def read_settings(given: str | Path | Mapping[str, Any]) -> tuple[Settings, str]
     """The settings, and where they stand. SpecError for a file that is none, with the place of what is wrong."""
     if isinstance(given, Mapping):
         return settings_of(given, "Splink settings"), "Splink settings"
+    if not isinstance(given, str | Path):
+        hint = 'the path of a JSON file, or a dict: `creator.create_settings_dict("duckdb")`'
+        raise SpecError(f"a {type(given).__name__} holds no Splink settings", where="splink", hint=hint)
     path = Path(given)
     text = read_text(path, hint="a JSON file written by `linker.misc.save_model_to_json`, or a settings dict")
     return settings_of(parse_mapping(text, where=str(path), is_json=True), str(path)), path.name
@@ -104,7 +107,8 @@ def settings_of(data: Mapping[str, Any], where: str) -> Settings:
 
 def _comparison(data: Any, place: str, where: str) -> Comparison:
     if not isinstance(data, Mapping) or "comparison_levels" not in data:
-        raise SpecError(f"{place}: a comparison has comparison_levels", where=where)
+        hint = '`SettingsCreator(…).create_settings_dict("duckdb")` writes all of them out'
+        raise SpecError(f"{place}: a comparison has comparison_levels", where=where, hint=hint)
     levels = _list(data["comparison_levels"], f"{place}.comparison_levels", where)
     read = tuple(_level(level, f"{place}.comparison_levels.{k}", where) for k, level in enumerate(levels))
     return Comparison(str(data.get("output_column_name") or place), read)
