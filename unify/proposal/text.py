@@ -9,8 +9,8 @@ from unify.core.suggestions import SuggestedRule, estimate
 from unify.spec import Compared, Criterion, Evidence, Joined, NormalizeStep, Project, Rule
 
 WIDTH = 118
-SHORT = {"lower", "whitespace"}
-"""Normalisers that evidence has unless it says otherwise."""
+NEXT_LINE = "\x85"
+"""What ends a line in YAML though not in text files."""
 
 
 def project_text(project: Project, rules: Sequence[SuggestedRule], head: Sequence[str]) -> str:
@@ -55,7 +55,8 @@ def _rule(rule: Rule) -> Iterator[str]:
     if rule.unless:
         yield "  unless:"
         for veto in rule.unless:
-            yield f"    - {_flow(criterion(veto.all[0]) if len(veto.all) == 1 else [criterion(c) for c in veto.all])}"
+            said = [criterion(c) for c in veto.all]
+            yield f"    - {_flow(said[0] if len(said) == 1 else {'all': said})}"
 
 
 def criterion(said: Criterion) -> dict[str, Any]:
@@ -100,14 +101,18 @@ def _one(items: list[Any]) -> Any:
 
 
 def _yaml(value: Any) -> list[str]:
-    text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=WIDTH, default_flow_style=None)
-    return str(text).rstrip("\n").split("\n")
+    return _dump(value, width=WIDTH, default_flow_style=None).rstrip("\n").split("\n")
+
+
+def _dump(value: Any, **style: Any) -> str:
+    """As people read it; all in ASCII where U+0085 is in it, which a reader of YAML takes for the end of a line."""
+    text = str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, **style))
+    return text if NEXT_LINE not in text else str(yaml.safe_dump(value, sort_keys=False, allow_unicode=False, **style))
 
 
 def _flow(value: Any) -> str:
     """On one line."""
-    text = yaml.safe_dump([value], default_flow_style=True, width=100_000, allow_unicode=True, sort_keys=False)
-    return str(text).strip()[1:-1]
+    return _dump([value], width=100_000, default_flow_style=True).strip()[1:-1]
 
 
 def _indented(lines: Any, by: int) -> list[str]:
