@@ -1,8 +1,9 @@
 """Where the records of a CSV text begin and end, and which of them are broken: decided before any parser reads them.
 
 Two ways to one answer. The fast one finds quotes, delimiters and line ends with numpy and proves that every quote
-stands where RFC 4180 allows it. A piece for which the proof fails (bad quoting, a NUL, an unusual dialect) goes to the
-exact one, which matches record by record. What both call good is then parsed by Arrow; what is broken is quarantined:
+stands where RFC 4180 allows it. Where the proof fails at a quote, the record with that quote goes to the exact one,
+which matches record by record, and the fast one goes on behind it; a piece with a NUL or in an unusual dialect goes
+there whole. What both call good is then parsed by Arrow; what is broken is quarantined:
 
     wrong number of columns      the record is whole, but has more or fewer fields than the header
     bad quoting                  text after a closing quote, or a quote that is never closed
@@ -20,6 +21,8 @@ import numpy as np
 from ingest.csv_exact import MAX_OPEN, Dialect, Exact, content_of, count_lines
 
 _LF, _CR = 10, 13
+PROOFS = 64
+"""Stray quotes of one piece that the fast way goes around, each for a look at the rest of the piece: 5 ms per MB."""
 
 
 @dataclass(slots=True)
@@ -64,28 +67,49 @@ class Splitter:
         text = self._carry + piece if self._carry else piece
         if final and text and text[-1] not in (_LF, _CR):
             text += b"\n"
-        records, used = (self.dialect.is_plain and self._fast(text, final)) or self._slow(text, final)
+        found: list[Records] = []
+        for _ in range(PROOFS if self.dialect.is_plain else 0):
+            fast = self._fast(text, final)
+            if fast is None:
+                break
+            records, used, stray = fast
+            found.append(records)
+            text = text[used:]
+            if stray is None:
+                self._carry = text
+                return _together(found)
+            records, used = self._slow(text, final, until=stray - used)
+            found.append(records)
+            text = text[used:]
+            if not used:
+                break
+        records, used = self._slow(text, final)
         self._carry = text[used:]
-        return records
+        return _together([*found, records])
 
-    def _fast(self, text: bytes, final: bool) -> tuple[Records, int] | None:
-        """None when the proof fails, or when an open quote makes the remainder too long."""
+    def _fast(self, text: bytes, final: bool) -> tuple[Records, int, int | None] | None:
+        """The records before the first quote that may not stand where it does, how far they reach, and where it is.
+
+        None for a NUL or a byte order mark, and when an open quote makes the remainder too long.
+        """
         if b"\x00" in text or text.startswith(b"\xef\xbb\xbf"):
             return None
         codes = np.frombuffer(text, np.uint8)
         ends = _line_ends(codes, text, final)
         quote = self.dialect.quote.encode()
         has_quotes = bool(quote) and quote in text
-        outside = None
+        outside, stray = None, None
         outer = ends
         if has_quotes:
             is_quote = codes == quote[0]
             outside = ~np.logical_xor.accumulate(is_quote)
             outer = ends[outside[ends]]
+            whole = int(outer[-1]) + 1 if outer.size else 0
+            stray = _stray_quote(codes[:whole], np.flatnonzero(is_quote[:whole]), quote[0], self.dialect)
+            if stray is not None:
+                outer = outer[outer < stray]
         used = int(outer[-1]) + 1 if outer.size else 0
-        if (final and used < len(text)) or len(text) - used > MAX_OPEN:
-            return None
-        if has_quotes and not _well_quoted(codes[:used], np.flatnonzero(is_quote[:used]), quote[0], self.dialect):
+        if stray is None and ((final and used < len(text)) or len(text) - used > MAX_OPEN):
             return None
         is_delimiter = codes[:used] == ord(self.dialect.delimiter)
         if outside is not None:
@@ -97,23 +121,25 @@ class Splitter:
         widths = np.diff(before, prepend=0) + 1
         lengths = outer - starts
         filled = (lengths > 1) | ((lengths == 1) & (codes[starts] != _CR))
+        ends = ends[: int(np.searchsorted(ends, used))]
         inner = outer.size != ends.size and used > 0
         lines = self.line + (np.searchsorted(ends, starts) if inner else np.arange(outer.size))
-        self.line += int(np.searchsorted(ends, used)) if inner else outer.size
+        self.line += ends.size if inner else outer.size
         wrong = np.flatnonzero(filled & (widths != self.width))
         bad = [self._ragged(text[starts[i] : outer[i]], int(lines[i]), int(widths[i])) for i in wrong]
         data = _without(text, used, starts[wrong], outer[wrong] + 1) if bad else text[:used]
         good = filled & (widths == self.width)
         longest = int(lengths.max(initial=0)) + 1
-        return Records(data, lines[good].astype(np.int64), longest, inner, bad), used
+        return Records(data, lines[good].astype(np.int64), longest, inner, bad), used, stray
 
     def _ragged(self, record: bytes, line: int, width: int) -> BadRow:
         value = f"{width} columns instead of {self.width}"
         return BadRow(line, "wrong number of columns", value, record.decode().rstrip("\r\n"))
 
-    def _slow(self, text: bytes, final: bool) -> tuple[Records, int]:
+    def _slow(self, text: bytes, final: bool, until: int | None = None) -> tuple[Records, int]:
+        """Record by record, to the end or up to the one that reaches beyond byte `until`; and how far that is."""
         position, kept, lines, bad, longest = 0, [], [], [], 0
-        while position < len(text):
+        while position < len(text) and (until is None or position <= until):
             found = self._exact.record(text, position, final=final)
             if found is None:
                 break
@@ -149,16 +175,32 @@ def _line_ends(codes: np.ndarray, text: bytes, final: bool) -> np.ndarray:
     return np.sort(np.concatenate((feeds, lone))) if lone.size else feeds
 
 
-def _well_quoted(codes: np.ndarray, quotes: np.ndarray, quote: int, dialect: Dialect) -> bool:
-    """Whether quotes alternate between opening (after a delimiter or line end) and closing (before one), or double."""
-    if quotes.size % 2:
-        return False
+def _stray_quote(codes: np.ndarray, quotes: np.ndarray, quote: int, dialect: Dialect) -> int | None:
+    """The first quote that is neither opening (after a delimiter or line end), closing (before one) nor doubled."""
     allowed = np.zeros(256, bool)
     allowed[[_LF, _CR, ord(dialect.delimiter), quote]] = True
     opening, closing = quotes[0::2], quotes[1::2]
-    before = opening[opening > 0] - 1
-    after = closing[closing + 1 < codes.size] + 1
-    return bool(allowed[codes[before]].all() and allowed[codes[after]].all())
+    wrong_before = (opening > 0) & ~allowed[codes[np.maximum(opening - 1, 0)]]
+    wrong_after = (closing + 1 < codes.size) & ~allowed[codes[np.minimum(closing + 1, max(codes.size - 1, 0))]]
+    stray = [
+        int(places[wrong][0]) for places, wrong in ((opening, wrong_before), (closing, wrong_after)) if wrong.any()
+    ]
+    if quotes.size % 2:
+        stray.append(int(quotes[-1]))
+    return min(stray, default=None)
+
+
+def _together(found: list[Records]) -> Records:
+    """Records one after the other as one."""
+    if len(found) == 1:
+        return found[0]
+    return Records(
+        b"".join(f.data for f in found),
+        np.concatenate([f.lines for f in found]),
+        max(f.longest for f in found),
+        any(f.quoted_newlines for f in found),
+        [row for f in found for row in f.bad],
+    )
 
 
 def _without(text: bytes, used: int, starts: np.ndarray, ends: np.ndarray) -> bytes:
