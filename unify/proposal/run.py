@@ -1,8 +1,7 @@
 """A project and its ingested data in, a Suggestion out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from ingest.kinds import NUMBERS, kind_of
 from unify.conflation.binding import bind
 from unify.conflation.normalize_lists import Lists
 from unify.core.engine import Engine
@@ -12,6 +11,7 @@ from unify.core.progress import Progress, silent
 from unify.core.suggestions import SuggestedAttribute, SuggestedRule, Suggestion
 from unify.proposal.attributes import Found as Columns
 from unify.proposal.attributes import find_attributes
+from unify.proposal.dates import read_dates, without_texts
 from unify.proposal.known import Known
 from unify.proposal.plan import Proposed, one_each, propose
 from unify.proposal.search import Search, informative
@@ -35,6 +35,8 @@ def work_out(engine: Engine, project: Project, known: Sequence[Known] = (), prog
     entities = entities_of(project)
     progress("suggest", "find what the columns mean")
     columns = find_attributes(engine, project, entities)
+    dates = read_dates(engine, columns.attributes)
+    columns = without_texts(engine, find_attributes(engine, project, entities) if dates else columns)
     if not columns.attributes:
         raise SpecError("no column tells people apart", where="sources", hint="add labels to the columns that do")
     progress("suggest", "learn what agreement is worth")
@@ -50,7 +52,7 @@ def work_out(engine: Engine, project: Project, known: Sequence[Known] = (), prog
     scored = studied.records <= SCORED_UP_TO
     search = Search(studied, SURE if scored else SURE_ALONE, usable)
     proposed = propose(studied, entities, search.rules(), usable if scored else ())
-    whole = with_plan(engine, project, columns, proposed)
+    whole = with_plan(engine, project, columns, proposed, dates)
     rules = list(_rules(engine, whole, studied, search, proposed))
     suggestion = Suggestion(
         project=whole,
@@ -109,7 +111,13 @@ def entities_of(project: Project) -> Sequence[str]:
     return found
 
 
-def with_plan(engine: Engine, project: Project, columns: Columns, proposed: Proposed) -> Project:
+Declared = Mapping[str, Mapping[str, Column]]
+"""Entity to column to type."""
+
+
+def with_plan(
+    engine: Engine, project: Project, columns: Columns, proposed: Proposed, dates: Declared | None = None
+) -> Project:
     """The project with the labels, types and plan that are proposed; labels and types that were declared stay."""
     texts = _read_as_text(engine, columns)
     sources = {
@@ -117,7 +125,11 @@ def with_plan(engine: Engine, project: Project, columns: Columns, proposed: Prop
             name: entity.model_copy(
                 update={
                     "labels": {**columns.labels.get(f"{source}.{name}", {}), **entity.labels},
-                    "columns": {**texts.get(f"{source}.{name}", {}), **entity.columns},
+                    "columns": {
+                        **(dates or {}).get(f"{source}.{name}", {}),
+                        **texts.get(f"{source}.{name}", {}),
+                        **entity.columns,
+                    },
                 }
             )
             for name, entity in entities.items()
@@ -129,16 +141,12 @@ def with_plan(engine: Engine, project: Project, columns: Columns, proposed: Prop
 
 
 def _read_as_text(engine: Engine, columns: Columns) -> dict[str, dict[str, Column]]:
-    """Columns of one attribute that were taken for different types: numbers here, texts there.
-
-    A number may have lost zeros in front; a date has lost nothing, and its text would be spelled as the file has it.
-    """
+    """Columns of one attribute that were taken for different types: numbers here, texts there."""
     found: dict[str, dict[str, Column]] = {}
     for attribute in columns.attributes:
         own = [(e, part) for e, names in attribute.columns.items() for name in names for part in parts(name)]
         types = {at: engine.columns(table_of(at[0]))[at[1]] for at in own}
-        kinds = {kind_of(sql_type) for sql_type in types.values()}
-        if len(kinds) > 1 and kinds & set(NUMBERS):
+        if len(set(types.values())) > 1:
             for entity, column in types:
                 found.setdefault(entity, {})[column] = Column(type="string")
     return found
