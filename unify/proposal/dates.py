@@ -19,7 +19,9 @@ from unify.spec import Column, parts
 
 BIRTH = "Person.BirthDate"
 FORMATS = ("yyyy-MM-dd", "M/d/yyyy", "d/M/yyyy", "dd.MM.yyyy", "d.M.yyyy", "yyyy/MM/dd", "dd-MM-yyyy", "yyyyMMdd")
-"""Tried in this order; where month and day cannot be told apart, the month comes first, as ingest has it."""
+"""Tried in this order."""
+EITHER = ("M/d/yyyy", "d/M/yyyy")
+"""A column has one of the two: that which reads more; the month comes first where both read all, as ingest has it."""
 SEEN = 0.001
 """Share of the values that a format must read to be named."""
 
@@ -73,21 +75,21 @@ def _asked(engine: Engine, attributes: Sequence[Attribute]) -> Iterator[tuple[st
 
 def _formats(engine: Engine, entity: str, column: str) -> tuple[str, ...]:
     """The formats that read every value between them; none when some value stays unread."""
-    table, name = quote(table_of(entity)), quote(column)
-    there = f"{name} IS NOT NULL AND trim({name}) <> ''"
-    total = int(scalar(engine, Query(f"SELECT count(*) FROM {table} WHERE {there}")))
-    chosen: list[str] = []
+    values = f"{quote(table_of(entity))} WHERE {quote(column)} IS NOT NULL AND trim({quote(column)}) <> ''"
+    total = int(scalar(engine, Query(f"SELECT count(*) FROM {values}")))
+
+    def unread(chosen: tuple[str, ...]) -> int:
+        if not chosen:
+            return total
+        return int(scalar(engine, Query(f"SELECT count(*) FROM {values} AND {_read(column, chosen)} IS NULL")))
+
+    month_first, day_first = (unread((one,)) for one in EITHER)
+    barred = EITHER[0] if day_first < month_first else EITHER[1]
+    chosen: tuple[str, ...] = ()
     for one in FORMATS:
-        unread = f" AND {_read(column, tuple(chosen))} IS NULL" if chosen else ""
-        sql = f"SELECT count(*) FROM {table} WHERE {there}{unread} AND {_read(column, (one,))} IS NOT NULL"
-        if int(scalar(engine, Query(sql))) > SEEN * total:
-            chosen.append(one)
-    if not chosen:
-        return ()
-    left = int(
-        scalar(engine, Query(f"SELECT count(*) FROM {table} WHERE {there} AND {_read(column, tuple(chosen))} IS NULL"))
-    )
-    return tuple(chosen) if not left else ()
+        if one != barred and unread(chosen) - unread((*chosen, one)) > SEEN * total:
+            chosen = (*chosen, one)
+    return chosen if chosen and not unread(chosen) else ()
 
 
 def _read(column: str, formats: tuple[str, ...]) -> str:
