@@ -15,7 +15,7 @@ from unify.spec.conditions import Veto
 
 EVIDENCE = "evidence"
 Alike = tuple[Literal["jaro_winkler", "levenshtein", "token_sort"], int]
-WORDS_ALIKE: Alike = ("token_sort", 90)
+WORDS_ALIKE: Alike = ("token_sort", 85)
 NAMES_ALIKE: Alike = ("jaro_winkler", 90)
 TEXTS_ALIKE: Alike = ("levenshtein", 80)
 """How texts are compared that are to be alike: whole names in any order of words, names, all others."""
