@@ -164,6 +164,7 @@ class _Run:
             )
         body = self.job.project.model_dump(mode="json", by_alias=True)
         self.store.save_definition("project", self.job.project.name, body)
+        self.store.save_definition("base", self.job.project.name, {"base": str(self.job.base.resolve())})
         publish = StageReport(stage="publish", seconds=round(perf_counter() - clock, 3))
         return report.model_copy(
             update={"stages": [*report.stages, publish], "seconds": round(perf_counter() - self.clock, 3)}

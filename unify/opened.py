@@ -1,7 +1,7 @@
 """An instance, opened for reading: the engine on its published generation, and what every verb needs of it."""
 
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from unify.core.errors import StoreError
 from unify.core.steps import Query
@@ -15,10 +15,14 @@ if TYPE_CHECKING:
 
 
 class Opened:
-    """Answers from the published generation, whole, and moves to a newer one between two questions."""
+    """Answers from the published generation, whole, and moves to a newer one between two questions.
 
-    def __init__(self, store: Store) -> None:
+    memory_limit, threads   of its engine; None: as DuckDBEngine chooses for somebody who has the machine alone
+    """
+
+    def __init__(self, store: Store, *, memory_limit: str | None = None, threads: int | None = None) -> None:
         self.store = store
+        self._means: dict[str, Any] = {"memory_limit": memory_limit, "threads": threads}
         self.path = store.path
         self._engine: DuckDBEngine | None = None
         self._pin: Pin | None = None
@@ -30,9 +34,14 @@ class Opened:
         if self._engine is None or self.published().number != self._open_number:
             self.close()
             generation, self._pin = self.store.pin_published()
-            self._engine = DuckDBEngine.reading(generation.path)
+            self._engine = DuckDBEngine.reading(generation.path, **self._means)
             self._open_number = generation.number
         return self._engine
+
+    def interrupt(self) -> None:
+        """Stop the question that another thread asks; harmless when none is asked."""
+        if (engine := self._engine) is not None:
+            engine.interrupt()
 
     def published(self) -> Generation:
         """The published generation; StoreError when there is none."""

@@ -3,7 +3,7 @@
 import atexit
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -82,10 +82,12 @@ class DuckDBEngine:
         _open.add(self)
 
     @classmethod
-    def reading(cls, path: Path, *, sealed: bool = True) -> Self:
+    def reading(
+        cls, path: Path, *, sealed: bool = True, memory_limit: str | None = None, threads: int | None = None
+    ) -> Self:
         """An engine on a published generation. The file is attached read-only to a database in memory, so engines with
         any settings share it. `sealed`: files other than it are out of reach, and settings are locked."""
-        engine = cls()
+        engine = cls(memory_limit=memory_limit, threads=threads)
         engine.attach(path, GENERATION)
         engine.connection.execute(f"USE {GENERATION}")
         engine.connection.execute(f"SET late_materialization_max_rows = {LATE_ROWS}")
@@ -199,6 +201,11 @@ class DuckDBEngine:
                     f.name, f.call, list(f.takes), f.returns, type="arrow", null_handling="special"
                 )
                 self._defined.add(f.name)
+
+    def interrupt(self) -> None:
+        """Stop what another thread runs on this connection; that thread sees a KeyboardInterrupt."""
+        with suppress(duckdb.Error):  # closed meanwhile
+            self.connection.interrupt()
 
     @_interruptible()
     def attach(self, path: Path, name: str) -> None:

@@ -1,0 +1,20 @@
+"""The gate: from a request to the caller who made it."""
+
+from unify.service.asgi import Scope
+from unify.service.caller import OPEN, Caller
+from unify.service.database import ServiceDatabase
+from unify.service.errors import ServiceError
+from unify.service.settings import Settings
+
+
+class Gate:
+    """Asked once for every request that is not public."""
+
+    def __init__(self, settings: Settings, database: ServiceDatabase) -> None:
+        self._settings, self._database = settings, database
+
+    async def caller(self, scope: Scope) -> Caller:
+        """Who asks; ServiceError 401 when nothing proves it."""
+        if self._settings.open:
+            return OPEN
+        raise ServiceError(401, "no key and no token", headers={"WWW-Authenticate": "Bearer"})

@@ -1,0 +1,103 @@
+"""The service as one ASGI application: the composition of rooms, and what every request passes.
+
+    request ─▶ room by path ─▶ gate: who asks ─▶ room.answer ─▶ answer
+                                  └──── any error ─▶ room.refusal
+
+One per worker process. The rooms share a database, a pool of threads, and the instances under one root.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from unify.service.access.gate import Gate
+from unify.service.access.room import AccessRoom
+from unify.service.asgi import ClientGoneError, Message, Receive, Scope, Send, respond
+from unify.service.caller import OPEN
+from unify.service.data.room import DataRoom
+from unify.service.database import ServiceDatabase
+from unify.service.errors import status_of
+from unify.service.management.room import ManagementRoom
+from unify.service.operations.log import logger
+from unify.service.operations.room import OperationsRoom
+from unify.service.pool import Pool
+from unify.service.roof import Roof
+from unify.service.room import Room
+from unify.service.settings import Settings
+
+
+class Service:
+    """Call it as an ASGI application, or enter it (`async with`) where no server sends lifespan events."""
+
+    def __init__(self, settings: Settings) -> None:
+        limits = settings.limits
+        self.settings = settings
+        settings.root.mkdir(parents=True, exist_ok=True)
+        self.database = ServiceDatabase(settings.root)
+        self.pool = Pool(threads=limits.questions, waiting=limits.waiting, seconds=limits.seconds, memory=limits.memory)
+        self.roof = Roof(settings.root, self.pool)
+        self.gate = Gate(settings, self.database)
+        self.rooms: tuple[Room, ...] = (
+            DataRoom(self),
+            OperationsRoom(self),
+            AccessRoom(self),
+            ManagementRoom(self),  # takes what no other does
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One event stream of the server: its life, or one request."""
+        if scope["type"] == "http":
+            await self._answer(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        room = next(room for room in self.rooms if room.takes(path))
+        begun = False
+
+        async def sending(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            caller = OPEN if room.public else await self.gate.caller(scope)
+            await room.answer(scope, receive, sending, caller)
+        except ClientGoneError:
+            return
+        except Exception as error:
+            status = status_of(error)
+            if status == 500:
+                logger.exception("failed", method=scope["method"], room=type(room).__name__)
+            if begun:  # the status is out: all that can be said is that the answer is not whole
+                raise
+            body, headers = room.refusal(scope, error, status)
+            extra = [(k.lower().encode(), v.encode()) for k, v in getattr(error, "headers", {}).items()]
+            await respond(send, status, body, [*headers, *extra])
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        async with contextlib.AsyncExitStack() as life:
+            await receive()
+            try:
+                await life.enter_async_context(self)
+            except Exception as error:
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+                return
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def __aenter__(self) -> "Service":
+        self._life = contextlib.AsyncExitStack()
+        await self._life.enter_async_context(self._open())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._life.aclose()
+
+    @contextlib.asynccontextmanager
+    async def _open(self) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            self.pool.close()

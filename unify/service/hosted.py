@@ -1,0 +1,40 @@
+"""One instance, served: its store, its name, and the ways to ask it."""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TypeVar
+
+from unify.instance import Instance
+from unify.service.pool import Pool
+from unify.store import Store
+from unify.verbs.draft import Draft
+
+T = TypeVar("T")
+
+
+class Hosted:
+    """An instance under the root. The same object for all requests of a process, for as long as the instance is there.
+
+    id     the name of its directory, and the `instanceId` on the wire
+    """
+
+    def __init__(self, id_: str, store: Store, pool: Pool) -> None:
+        self.id, self.store, self._pool = id_, store, pool
+
+    async def ask(self, work: Callable[[Instance], T], *, seconds: float | None = None) -> T:
+        """What `work` gives on this instance, in the pool; see Pool.ask. Blocking work belongs there, SQLite too."""
+        return await self._pool.ask(self.store, work, seconds=seconds)
+
+    @cached_property
+    def draft(self) -> Draft:
+        """The project as the management API edits it; blocking (SQLite), a millisecond."""
+        return Draft(self.store)
+
+    def generation(self) -> int | None:
+        """Number of the published generation; None before the first run. Two `stat` calls while nothing changed."""
+        published = self.store.published()
+        return published.number if published else None
+
+    def close(self) -> None:
+        """Let go of all that is open."""
+        self._pool.forget(self.store)

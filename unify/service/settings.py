@@ -1,0 +1,127 @@
+"""Settings of the service: a YAML file, then the environment, then the command line; the later wins. docs/service.md
+
+`UNIFY_SERVE_PORT=9000` sets `port`; lists are written with commas. Unknown keys are errors.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from unify.core.documents import parse_mapping, read_text
+from unify.core.errors import SpecError, did_you_mean
+from unify.spec.base import Noun
+
+PREFIX: Final = "UNIFY_SERVE_"
+LOOPBACK: Final = frozenset(("127.0.0.1", "::1", "localhost"))
+
+
+class Issuer(Noun):
+    """Somebody whose bearer tokens are taken. `jwks`: a URL or a file of public keys."""
+
+    issuer: str
+    audience: str
+    jwks: str
+    algorithms: tuple[str, ...] = ("RS256", "ES256")
+    roles_claim: str = "roles"
+
+
+class Limits(Noun):
+    """What one request may ask for; beyond it is 400, 413 or 429 with the reason."""
+
+    body_bytes: int = Field(default=16 * 2**20, ge=1024)
+    """Of a request; uploads of files have `upload_bytes`."""
+    upload_bytes: int = Field(default=4 * 2**30, ge=1024)
+    url_bytes: int = Field(default=32 * 2**10, ge=256)
+    page_rows: int = Field(default=10_000, ge=1)
+    """Of `$top` beyond which a page ends with a next link, and of `odata.maxpagesize`."""
+    expanded_levels: int = Field(default=5, ge=1)
+    filter_terms: int = Field(default=500, ge=1)
+    seconds: float = Field(default=30, gt=0)
+    """Of a question to DuckDB."""
+    questions: int = Field(default=4, ge=1)
+    """To DuckDB at once, per worker."""
+    waiting: int = Field(default=64, ge=0)
+    """Further ones that wait; one more is 429."""
+    memory: str = "1GiB"
+    """Of DuckDB for each question; beyond it spills."""
+    connections: int = Field(default=1000, ge=1)
+    """At once, per worker; one more is 503."""
+    header_seconds: float = Field(default=10, gt=0)
+    """Until a client has sent its request whole, but for a body that keeps coming."""
+    batch_requests: int = Field(default=1000, ge=1)
+
+
+class Settings(Noun):
+    """Everything that can be set."""
+
+    root: Path
+    """Folder of the instances."""
+    host: str = "127.0.0.1"
+    port: int = Field(default=8330, ge=0, le=65535)
+    workers: int = Field(default=1, ge=1, le=64)
+    auth: Literal["auto", "open", "required"] = "auto"
+    """auto: open on loopback, required elsewhere. `open` elsewhere than on loopback is refused."""
+    issuers: Annotated[tuple[Issuer, ...], Field()] = ()
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    jobs: bool = True
+    """Whether this service runs jobs and schedules; false: it only answers."""
+    webhook_private: bool = False
+    """Whether webhooks may go to private address ranges."""
+    log: Literal["json", "plain"] = "json"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    stale_seconds: float | None = Field(default=None, gt=0)
+    """`/readyz` fails when the published generation of any instance is older; null: never."""
+    limits: Limits = Limits()
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.auth == "open" and self.host not in LOOPBACK:
+            raise ValueError("auth: open is for loopback only; leave `host` at 127.0.0.1, or set auth: required")
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key belong together; `unify dev-cert` makes both")
+        return self
+
+    @property
+    def open(self) -> bool:
+        """Whether everybody may do everything."""
+        return self.auth == "open" or (self.auth == "auto" and self.host in LOOPBACK)
+
+
+def read_settings(file: Path | None = None, environment: Mapping[str, str] | None = None, **given: Any) -> Settings:
+    """The settings; SpecError for what is none. `given`: from the command line, None where nothing was said."""
+    said: dict[str, Any] = {}
+    if file is not None:
+        said = parse_mapping(read_text(file, hint="docs/service.md has an example"), where=str(file))
+    _take(said, os.environ if environment is None else environment)
+    said |= {key: value for key, value in given.items() if value is not None}
+    try:
+        return Settings.model_validate(said)
+    except ValidationError as error:
+        raise SpecError("\n".join(_problem(e) for e in error.errors()), where="settings of the service") from None
+
+
+def _take(said: dict[str, Any], environment: Mapping[str, str]) -> None:
+    """Add what the environment says: `UNIFY_SERVE_LIMITS_SECONDS` is `limits: {seconds: …}`."""
+    for variable, text in sorted(environment.items()):
+        if not variable.startswith(PREFIX):
+            continue
+        key = variable.removeprefix(PREFIX).lower()
+        if key in Settings.model_fields and key != "limits":
+            said[key] = text
+        elif key.removeprefix("limits_") in Limits.model_fields:
+            said["limits"] = {**said.get("limits", {}), key.removeprefix("limits_"): text}
+        else:
+            known = [*Settings.model_fields, *(f"limits_{name}" for name in Limits.model_fields)]
+            raise SpecError(f"{variable} sets nothing", where="environment", hint=did_you_mean(key, known))
+
+
+def _problem(error: Any) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        known = Limits.model_fields if error["loc"][0] == "limits" else Settings.model_fields
+        return f"{where}: unknown; {did_you_mean(str(error['loc'][-1]), known)}"
+    return f"{where}: {error['msg']}" if where else str(error["msg"]).removeprefix("Value error, ")
