@@ -5,6 +5,8 @@ from functools import cached_property
 from typing import TypeVar
 
 from unify.instance import Instance
+from unify.service.access.visibility import EVERYTHING, Visibility
+from unify.service.caller import Caller
 from unify.service.pool import Pool
 from unify.store import Store
 from unify.verbs.draft import Draft
@@ -24,6 +26,14 @@ class Hosted:
     async def ask(self, work: Callable[[Instance], T], *, seconds: float | None = None) -> T:
         """What `work` gives on this instance, in the pool; see Pool.ask. Blocking work belongs there, SQLite too."""
         return await self._pool.ask(self.store, work, seconds=seconds)
+
+    async def ask_as(self, caller: Caller, work: Callable[[Instance], T], *, seconds: float | None = None) -> T:
+        """The same on an engine that shows only what the caller may see: for every answer with customers in it."""
+        return await self.ask(work, seconds=seconds)
+
+    def visibility(self, caller: Caller) -> Visibility:
+        """What the caller may see here."""
+        return EVERYTHING
 
     @cached_property
     def draft(self) -> Draft:
