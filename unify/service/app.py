@@ -8,6 +8,7 @@ One per worker process. The rooms share a database, a pool of threads, and the i
 
 import contextlib
 from collections.abc import AsyncIterator
+from time import perf_counter
 
 from unify.service.access.gate import Gate
 from unify.service.access.room import AccessRoom
@@ -17,7 +18,8 @@ from unify.service.data.room import DataRoom
 from unify.service.database import ServiceDatabase
 from unify.service.errors import status_of
 from unify.service.management.room import ManagementRoom
-from unify.service.operations.log import logger
+from unify.service.operations.log import SLOW_MS, configure, logger
+from unify.service.operations.metrics import Meter
 from unify.service.operations.room import OperationsRoom
 from unify.service.pool import Pool
 from unify.service.roof import Roof
@@ -31,6 +33,9 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         limits = settings.limits
         self.settings = settings
+        configure(settings)
+        self.meter = Meter()
+        self._all_lines = settings.log_level == "debug"
         settings.root.mkdir(parents=True, exist_ok=True)
         self.database = ServiceDatabase(settings.root)
         self.pool = Pool(threads=limits.questions, waiting=limits.waiting, seconds=limits.seconds, memory=limits.memory)
@@ -51,29 +56,41 @@ class Service:
             await self._live(receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope["path"]
-        room = next(room for room in self.rooms if room.takes(path))
-        begun = False
+        began, status = perf_counter(), 0
 
         async def sending(message: Message) -> None:
-            nonlocal begun
-            begun = True
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
             await send(message)
 
+        path = scope["path"]
+        room = next(room for room in self.rooms if room.takes(path))
         try:
             caller = OPEN if room.public else await self.gate.caller(scope)
             await room.answer(scope, receive, sending, caller)
         except ClientGoneError:
-            return
+            status = 499
         except Exception as error:
-            status = status_of(error)
-            if status == 500:
-                logger.exception("failed", method=scope["method"], room=type(room).__name__)
-            if begun:  # the status is out: all that can be said is that the answer is not whole
+            known = status_of(error)
+            if known == 500:
+                logger.exception("failed", **_about(scope, room))
+            if status:  # it is out already: all that can be said is that the answer is not whole
                 raise
-            body, headers = room.refusal(scope, error, status)
+            body, headers = room.refusal(scope, error, known)
             extra = [(k.lower().encode(), v.encode()) for k, v in getattr(error, "headers", {}).items()]
-            await respond(send, status, body, [*headers, *extra])
+            await respond(sending, known, body, [*headers, *extra])
+        finally:
+            self._note(scope, room, status, perf_counter() - began)
+
+    def _note(self, scope: Scope, room: Room, status: int, seconds: float) -> None:
+        about = _about(scope, room)
+        self.meter.observe(about["room"], about["route"], about["method"], status, seconds)
+        ms = seconds * 1000
+        if status >= 400 or ms > SLOW_MS:
+            logger.info("answered", status=status, ms=round(ms, 3), **about)
+        elif self._all_lines:  # asked here, since a line that is not written costs 10 µs all the same
+            logger.debug("answered", status=status, ms=round(ms, 3), **about)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         async with contextlib.AsyncExitStack() as life:
@@ -101,3 +118,9 @@ class Service:
             yield
         finally:
             self.pool.close()
+
+
+def _about(scope: Scope, room: Room) -> dict[str, str]:
+    """Room, route and method: never a path, which has ids and questions in it."""
+    route = scope.get("unify.route") or getattr(scope.get("route"), "path", "-")
+    return {"room": type(room).__name__.removesuffix("Room").lower(), "route": route, "method": scope["method"]}
