@@ -1,6 +1,7 @@
 """The generated parts of docs/cli.md and docs/project-file.md. `python tests/cli/reference_pages.py` rewrites them.
 
 cli.md            `--help` of every command, 100 columns wide, no colour
+service.md        every setting of the service, the same way
 project-file.md   every key of every noun: type and default from pydantic, meaning from the noun's own docstrings
 """
 
@@ -25,6 +26,7 @@ from pydantic_core import PydanticUndefined
 from unify import spec
 from unify.cli import run
 from unify.cli.app import app
+from unify.service.settings import Issuer, Limits, Settings
 from unify.spec.conditions import Veto
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -166,11 +168,16 @@ def key_pages():
     return "\n\n".join(_noun(noun) for noun in NOUNS)
 
 
+def setting_pages():
+    """The same of the settings of the service."""
+    return "\n\n".join(_noun(noun) for noun in (Settings, Limits, Issuer))
+
+
 def _noun(noun):
     told = {
         key: text
         for base in reversed(noun.__mro__)
-        if base.__module__.startswith("unify.spec")
+        if base.__module__.startswith(("unify.spec", "unify.service"))
         for key, text in told_by(base).items()
     }
     lines = [f"### {_title(noun)}", "", _first_paragraph(noun)]
@@ -240,7 +247,7 @@ def _type(annotation):
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return f"[{_title(annotation).lower()}](#{_title(annotation).lower().replace(' ', '-')})"
     return {str: "text", int: "whole number", float: "number", bool: "true or false",
-            dt.datetime: "date and time"}[annotation]  # fmt: skip
+            dt.datetime: "date and time", Path: "path"}[annotation]  # fmt: skip
 
 
 def _default(field):
@@ -264,7 +271,7 @@ def _cell(text):
     return text.replace("|", "\\|")
 
 
-PAGES = {"cli.md": help_pages, "project-file.md": key_pages}
+PAGES = {"cli.md": help_pages, "project-file.md": key_pages, "service.md": setting_pages}
 
 
 def with_generated(page, generated):

@@ -6,7 +6,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -19,13 +19,18 @@ LOOPBACK: Final = frozenset(("127.0.0.1", "::1", "localhost"))
 
 
 class Issuer(Noun):
-    """Somebody whose bearer tokens are taken. `jwks`: a URL or a file of public keys."""
+    """Somebody whose bearer tokens are taken."""
 
     issuer: str
+    """The `iss` of its tokens."""
     audience: str
+    """The `aud` that a token must have."""
     jwks: str
+    """URL or file of its public keys."""
     algorithms: tuple[str, ...] = ("RS256", "ES256")
+    """The only ones that signatures may have."""
     roles_claim: str = "roles"
+    """The claim that says what a caller may do."""
 
 
 class Limits(Noun):
@@ -34,11 +39,15 @@ class Limits(Noun):
     body_bytes: int = Field(default=16 * 2**20, ge=1024)
     """Of a request; uploads of files have `upload_bytes`."""
     upload_bytes: int = Field(default=4 * 2**30, ge=1024)
+    """Of a file that is uploaded."""
     url_bytes: int = Field(default=32 * 2**10, ge=256)
+    """Of path and query."""
     page_rows: int = Field(default=10_000, ge=1)
     """Of `$top` beyond which a page ends with a next link, and of `odata.maxpagesize`."""
     expanded_levels: int = Field(default=5, ge=1)
+    """Of `$expand` inside `$expand`."""
     filter_terms: int = Field(default=500, ge=1)
+    """Comparisons, functions and operators of one request."""
     seconds: float = Field(default=30, gt=0)
     """Of a question to DuckDB."""
     questions: int = Field(default=4, ge=1)
@@ -52,6 +61,7 @@ class Limits(Noun):
     header_seconds: float = Field(default=10, gt=0)
     """Until a client has sent its request whole, but for a body that keeps coming."""
     batch_requests: int = Field(default=1000, ge=1)
+    """In one `$batch`."""
 
 
 class Settings(Noun):
@@ -60,22 +70,31 @@ class Settings(Noun):
     root: Path
     """Folder of the instances."""
     host: str = "127.0.0.1"
+    """Address to listen on."""
     port: int = Field(default=8330, ge=0, le=65535)
+    """0: any that is free, printed at the start."""
     workers: int = Field(default=1, ge=1, le=64)
+    """Processes that answer."""
     auth: Literal["auto", "open", "required"] = "auto"
     """auto: open on loopback, required elsewhere. `open` elsewhere than on loopback is refused."""
-    issuers: Annotated[tuple[Issuer, ...], Field()] = ()
+    issuers: tuple[Issuer, ...] = ()
+    """Of bearer tokens, beside the service's own token endpoint."""
     tls_certificate: Path | None = None
+    """PEM file, the chain included; with it the service speaks https only."""
     tls_key: Path | None = None
+    """PEM file of its private key."""
     jobs: bool = True
     """Whether this service runs jobs and schedules; false: it only answers."""
     webhook_private: bool = False
     """Whether webhooks may go to private address ranges."""
     log: Literal["json", "plain"] = "json"
+    """How lines are written."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least that is written."""
     stale_seconds: float | None = Field(default=None, gt=0)
     """`/readyz` fails when the published generation of any instance is older; null: never."""
     limits: Limits = Limits()
+    """What one request may ask for."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
