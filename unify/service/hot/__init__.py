@@ -1,0 +1,1 @@
+"""At the speed of memory: what a snapshot can answer, without SQL. docs/service-speed.md"""
