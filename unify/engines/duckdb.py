@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -73,8 +74,11 @@ class DuckDBEngine:
         }
         if threads:
             config["threads"] = threads
-        if path is not None:
-            config["temp_directory"] = str(path.with_suffix(".spill"))
+        # DuckDB would spill into the working directory, which may be read-only or the user's own.
+        spill = (
+            Path(tempfile.gettempdir()) / f"unify-spill-{os.getpid()}" if path is None else path.with_suffix(".spill")
+        )
+        config["temp_directory"] = str(spill)
         self.connection = duckdb.connect(str(path) if path else ":memory:", config=config)
         # In a notebook and under `python -c` DuckDB draws a progress bar on stdout, in the middle of our JSON.
         self.connection.execute("SET enable_progress_bar = false")
