@@ -47,7 +47,8 @@ def check_names(entity: Entity, columns: Sequence[str], where: str) -> None:
     if entity.key not in columns:
         hint = did_you_mean(entity.key, columns)
         raise SourceError(f"there is no column {entity.key!r} for the primary key", where=where, hint=hint)
-    named = [("columns", name) for name in entity.columns] + [("labels", name) for name in entity.labels]
+    said = (("columns", entity.columns), ("labels", entity.labels), ("pii", entity.pii))
+    named = [(option, name) for option, names in said for name in names]
     named += [("timestamp", entity.timestamp)] if entity.timestamp else []
     named += [("incremental.updated", entity.incremental.updated)] if entity.incremental else []
     missing = [(option, name) for option, name in named if name not in columns]

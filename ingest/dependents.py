@@ -31,6 +31,8 @@ def _own(entity: Entity) -> Iterator[tuple[str, str]]:
         yield entity.incremental.updated, "incremental.updated"
     for column, label in entity.labels.items():
         yield column, f"label {label}"
+    for column in entity.pii:
+        yield column, "pii"
     for column in entity.columns:
         yield column, "columns"
     for row_filter in entity.where:

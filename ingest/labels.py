@@ -71,14 +71,15 @@ def canonical(label: str) -> str:
 def check_labels(name: str, entity: Entity, columns: Iterable[str]) -> list[str]:
     """Warnings about declared labels that look like a slip of a known one.
 
-    Raises SpecError, naming all of them, when a label stands on a column that the entity does not have.
+    Raises SpecError, naming all of them, when a label or `pii` stands on a column that the entity does not have.
     """
     have = list(columns)
-    unknown = [column for column in entity.labels if column not in have]
-    if unknown:
-        hints = "; ".join(f"{column}: {did_you_mean(column, have)}" for column in unknown)
-        listed = ", ".join(repr(column) for column in unknown)
-        raise SpecError(f"labels on columns that are not there: {listed}", where=f"{name}.labels", hint=hints)
+    for option, said in (("labels", entity.labels), ("pii", entity.pii)):
+        unknown = [column for column in said if column not in have]
+        if unknown:
+            hints = "; ".join(f"{column}: {did_you_mean(column, have)}" for column in unknown)
+            listed = ", ".join(repr(column) for column in unknown)
+            raise SpecError(f"{option} on columns that are not there: {listed}", where=f"{name}.{option}", hint=hints)
     warnings = []
     for column, label in entity.labels.items():
         if canonical(label) == label:
@@ -133,6 +134,16 @@ def _from_name(name: str, values: Sequence[Any], today: date) -> Suggestion | No
     if passed >= CONFIRMED:
         return Suggestion(label, round(confidence + 0.08, 2), f"{reason}; {passed:.0%} of the values fit")
     return Suggestion(label, round(confidence - 0.3, 2), f"{reason}; only {passed:.0%} of the values fit")
+
+
+def label_by_name(column: str) -> str:
+    """The label that the name of a column says, whole but for a qualifier (`billing_city`); "" when it says none.
+
+    >>> label_by_name("PrivateEMail"), label_by_name("Total")
+    ('Identity.Service.Email', '')
+    """
+    label, _, whole = _named(words(column))
+    return label if whole else ""
 
 
 def _named(parts: tuple[str, ...]) -> tuple[str, str, bool]:

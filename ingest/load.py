@@ -222,6 +222,7 @@ class _Tables:
             update={
                 "columns": {n: c for n, c in self.entity.columns.items() if n in source.columns},
                 "labels": {},
+                "pii": {},
                 "timestamp": None,
                 "type": "unspecified",
                 "incremental": None,

@@ -11,12 +11,14 @@ from collections.abc import AsyncIterator
 from time import perf_counter
 
 from unify.service.access.gate import Gate
+from unify.service.access.guard import Guard
 from unify.service.access.room import AccessRoom
 from unify.service.asgi import ClientGoneError, Message, Receive, Scope, Send, respond
 from unify.service.caller import OPEN
 from unify.service.data.room import DataRoom
 from unify.service.database import ServiceDatabase
 from unify.service.errors import status_of
+from unify.service.management.pages import PagesRoom
 from unify.service.management.room import ManagementRoom
 from unify.service.operations.log import SLOW_MS, configure, logger
 from unify.service.operations.metrics import Meter
@@ -39,12 +41,14 @@ class Service:
         settings.root.mkdir(parents=True, exist_ok=True)
         self.database = ServiceDatabase(settings.root)
         self.pool = Pool(threads=limits.questions, waiting=limits.waiting, seconds=limits.seconds, memory=limits.memory)
-        self.roof = Roof(settings.root, self.pool)
-        self.gate = Gate(settings, self.database)
+        self.guard = Guard(self.database)
+        self.roof = Roof(settings.root, self.pool, self.guard)
+        self.gate = Gate(settings, self.guard)
         self.rooms: tuple[Room, ...] = (
             DataRoom(self),
             OperationsRoom(self),
             AccessRoom(self),
+            PagesRoom(self),
             ManagementRoom(self),  # takes what no other does
         )
 

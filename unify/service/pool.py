@@ -11,13 +11,17 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from unify.instance import Instance
+from unify.service.access.restricted import Seen
 from unify.service.errors import ServiceError
 from unify.store import Store
 
 T = TypeVar("T")
+_What = tuple[Store, Seen | None]
+MOST_SEEN: Final = 32
+"""Ways to see one instance that stay open; each holds an engine on its generation, a few MB."""
 AGAIN_S: Final = 0.05
 """An interrupt that arrives between two statements is lost: it is sent again until the question has ended."""
 
@@ -53,13 +57,15 @@ class Pool:
     def __init__(self, *, threads: int, waiting: int, seconds: float, memory: str) -> None:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="question")
         self._most, self._seconds, self._memory = threads + waiting, seconds, memory
-        self._idle: dict[Store, deque[Instance]] = {}
+        self._idle: dict[Store, dict[Seen | None, deque[Instance]]] = {}
         self._lock = threading.Lock()
         self.taken = 0
         """Questions at work or waiting."""
 
-    async def ask(self, store: Store, work: Callable[[Instance], T], *, seconds: float | None = None) -> T:
-        """What `work` gives on an instance that nobody else asks meanwhile.
+    async def ask(
+        self, store: Store, work: Callable[[Instance], T], *, seconds: float | None = None, seen: Seen | None = None
+    ) -> T:
+        """What `work` gives on an instance that nobody else asks meanwhile; `seen`: by somebody who may not see all.
 
         ServiceError 429 when too many wait, 400 when it takes longer than the limit. When the caller is cancelled (its
         client went away), the question is interrupted. Everything that `work` raises comes through.
@@ -74,7 +80,9 @@ class Pool:
         limit = self._seconds if seconds is None else seconds
         question = _Question()
         self.taken += 1
-        future = asyncio.get_running_loop().run_in_executor(self._executor, self._work, store, work, question, limit)
+        future = asyncio.get_running_loop().run_in_executor(
+            self._executor, self._work, (store, seen), work, question, limit
+        )
         future.add_done_callback(self._one_less)
         try:
             return await asyncio.shield(future)
@@ -87,10 +95,10 @@ class Pool:
     def _one_less(self, _: object) -> None:
         self.taken -= 1
 
-    def _work(self, store: Store, work: Callable[[Instance], T], question: _Question, limit: float) -> T:
+    def _work(self, what: _What, work: Callable[[Instance], T], question: _Question, limit: float) -> T:
         if question.why is not None:
             raise question.why
-        instance = self._borrow(store)
+        instance = self._borrow(what)
         question.instance = instance
         began = time.monotonic()
         timer = threading.Timer(limit, lambda: question.stop(_too_long(limit)))
@@ -107,29 +115,37 @@ class Pool:
         finally:
             timer.cancel()
             question.done.set()
-            self._give_back(store, instance)
+            self._give_back(what, instance)
 
-    def _borrow(self, store: Store) -> Instance:
+    def _borrow(self, what: _What) -> Instance:
+        store, seen = what
         with self._lock:
-            idle = self._idle.setdefault(store, deque())
+            idle = self._idle.setdefault(store, {}).get(seen)
             if idle:
                 return idle.pop()
-        return Instance(store, memory_limit=self._memory, threads=1)
+        means: dict[str, Any] = {"memory_limit": self._memory, "threads": 1}
+        return Instance(store, **means) if seen is None else seen.open(store, **means)
 
-    def _give_back(self, store: Store, instance: Instance) -> None:
+    def _give_back(self, what: _What, instance: Instance) -> None:
+        store, seen = what
+        gone = [instance]
         with self._lock:
-            idle = self._idle.get(store)
-            if idle is not None:
-                idle.append(instance)
-                return
-        instance.close()
+            of_store = self._idle.get(store)
+            if of_store is not None:
+                of_store[seen] = of_store.pop(seen, deque())  # the last asked is the last to go
+                of_store[seen].append(gone.pop())
+                while len(of_store) > MOST_SEEN:
+                    gone += of_store.pop(next(iter(of_store)))
+        for each in gone:
+            each.close()
 
     def forget(self, store: Store) -> None:
         """Close what is open of an instance: it is about to be removed."""
         with self._lock:
-            idle = self._idle.pop(store, deque())
-        for instance in idle:
-            instance.close()
+            idle = self._idle.pop(store, {})
+        for each in idle.values():
+            for instance in each:
+                instance.close()
 
     def close(self) -> None:
         """After the questions at work have ended."""

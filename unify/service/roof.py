@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from unify.core.errors import InstanceNotFoundError
+from unify.service.access.guard import Guard
 from unify.service.database import FOLDER
 from unify.service.errors import ServiceError, bad_request, not_found
 from unify.service.hosted import Hosted
@@ -20,8 +21,8 @@ ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 class Roof:
     """The instances of a service. Safe for many threads."""
 
-    def __init__(self, root: Path, pool: Pool) -> None:
-        self.root, self._pool = root, pool
+    def __init__(self, root: Path, pool: Pool, guard: Guard) -> None:
+        self.root, self._pool, self._guard = root, pool, guard
         self._open: dict[str, Hosted] = {}
         self._lock = threading.Lock()
 
@@ -48,18 +49,21 @@ class Roof:
                 store = Store.open(path)
             except InstanceNotFoundError:
                 raise _unknown(id_) from None
-            hosted = self._open[id_] = Hosted(id_, store, self._pool)
+            hosted = self._open[id_] = Hosted(id_, store, self._pool, self._guard)
             return hosted
 
-    def create(self, id_: str) -> Hosted:
-        """A new, empty instance; ServiceError 409 when something has that name, 400 for a name that cannot be."""
+    def create(self, id_: str, *, after: int = 0) -> Hosted:
+        """A new, empty instance; ServiceError 409 when something has that name, 400 for a name that cannot be.
+
+        after   its runs are numbered from the next number on; see Store.create
+        """
         if not ID.fullmatch(id_):
             raise bad_request(f"{id_!r} cannot be the id of an instance", hint="letters, digits, `_`, `.` and `-`")
         with self._lock:
             path = self.root / id_
             if path.exists():
                 raise ServiceError(409, f"there is an instance {id_!r} already")
-            hosted = self._open[id_] = Hosted(id_, Store.create(path), self._pool)
+            hosted = self._open[id_] = Hosted(id_, Store.create(path, after=after), self._pool, self._guard)
             return hosted
 
     def forget(self, id_: str) -> None:

@@ -9,6 +9,8 @@ from unify.spec.base import Noun, Strings, one_or_many
 
 EntityType = Literal["profile", "activity", "unspecified"]
 FileFormat = Literal["csv", "parquet", "jsonl"]
+Pii = Literal["none", "pii", "sensitive"]
+"""How much of a person a column tells: readers of the service see a mask of `pii`, nothing of `sensitive`."""
 FilterOperator = Literal[
     "equals", "not_equals", "any_of", "contains", "starts_with", "ends_with",
     "greater_than", "greater_than_or_equal", "less_than", "less_than_or_equal", "is_null", "is_not_null",
@@ -92,6 +94,8 @@ class Entity(Noun):
     type: EntityType = "profile"
     timestamp: str | None = None
     labels: dict[str, str] = {}
+    pii: dict[str, Pii] = {}
+    """Of columns whose label does not say it, or says something else: docs/service-access.md."""
     columns: dict[str, Annotated[Column, BeforeValidator(_short_column)]] = {}
     dates: Literal["iso", "en-US", "day-first"] | None = None
     """How undeclared dates are written: iso and en-US are recognised by themselves; day-first must be said."""

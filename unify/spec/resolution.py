@@ -5,6 +5,7 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from unify.spec.base import EntityName, Noun, Strings
+from unify.spec.entities import Pii
 from unify.spec.preference import Preference, SpokenPreference, spoken_preference
 
 MAX_GROUP_FIELDS = 10
@@ -24,12 +25,14 @@ class Resolution(Noun):
     group    output columns that are taken from one record together (an address), each with a `from` or alike named
     by       importance (default), most filled, most recent by X, least recent by X
     order    entities in order of importance, when it differs from the conflation order
+    pii      how much of a person the columns tell, when it is not what their sources tell
     """
 
     sources: Strings = Field(default=(), alias="from")
     group: Annotated[dict[str, Strings], BeforeValidator(_columns_of_a_group)] = {}
     by: SpokenPreference = Preference()
     order: tuple[EntityName, ...] = ()
+    pii: Pii | None = None
 
     @field_validator("sources")
     @classmethod
