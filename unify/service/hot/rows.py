@@ -203,7 +203,7 @@ class Rows:
 
     def of_record(self, entity: str, key: str) -> int | None:
         """Place of the customer that a record belongs to; None when there is no such record."""
-        return self._records.find(sha256(f"{entity}:{key}".encode()).hexdigest())
+        return self._records.find(sha256(f"{entity}:{key}".encode()).hexdigest()[:32])
 
     def row(self, place: int) -> bytes:
         """The values of a row."""
