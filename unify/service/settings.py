@@ -85,6 +85,12 @@ class Settings(Noun):
     """PEM file of its private key."""
     jobs: bool = True
     """Whether this service runs jobs and schedules; false: it only answers."""
+    jobs_at_once: int = Field(default=1, ge=1, le=64)
+    """Jobs at work, each of another instance."""
+    job_memory: str | None = Field(default=None, pattern=r"(?i)^\d+(\.\d+)?\s*([KMGT]i?)?B$")
+    """Of DuckDB for each job, e.g. 4GiB; null: as `unify run`, most of the machine."""
+    job_threads: int | None = Field(default=None, ge=1)
+    """Of each job; null: one per core."""
     webhook_private: bool = False
     """Whether webhooks may go to private address ranges."""
     log: Literal["json", "plain"] = "json"
