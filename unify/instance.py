@@ -14,8 +14,8 @@ next one between two questions.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from functools import cached_property, partial
+from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -193,16 +193,9 @@ class Instance(Building):
 
         `clock` is what `now()` means; the present unless it is given. QueryError for what cannot be asked.
         """
-        from unify.verbs.odata import ask
-        from unify.verbs.segment_tables import preparing
+        from unify.verbs.odata import OData
 
-        def current() -> tuple[DuckDBEngine, int]:
-            return self.engine(), cast("int", self._open_number)
-
-        segments = partial(preparing, self.store)
-        return ask(
-            self.store, current, request, clock=clock or datetime.now(UTC), page_size=page_size, segments=segments
-        )
+        return OData(self, page_size=page_size).ask(request, clock=clock)
 
     def relationships(self) -> "list[Hop]":
         """Declared relationships in their own direction, then those that conflation made."""

@@ -1,5 +1,7 @@
 """An instance, opened for reading: the engine on its published generation, and what every verb needs of it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -25,6 +27,7 @@ class Opened:
         self._means: dict[str, Any] = {"memory_limit": memory_limit, "threads": threads}
         self.path = store.path
         self._engine: DuckDBEngine | None = None
+        self._aside: DuckDBEngine | None = None
         self._pin: Pin | None = None
         self._open_number: int | None = None
         self._resolver: Resolver | None = None
@@ -38,10 +41,26 @@ class Opened:
             self._open_number = generation.number
         return self._engine
 
+    @contextmanager
+    def reading(self, generation: Generation) -> Iterator[DuckDBEngine]:
+        """An engine on another kept generation, by the same means, for as long as the block lasts."""
+        with DuckDBEngine.reading(generation.path, **self._means) as engine:
+            self._aside = engine
+            try:
+                yield engine
+            finally:
+                self._aside = None
+
     def interrupt(self) -> None:
         """Stop the question that another thread asks; harmless when none is asked."""
-        if (engine := self._engine) is not None:
-            engine.interrupt()
+        for engine in (self._engine, self._aside):
+            if engine is not None:
+                engine.interrupt()
+
+    @property
+    def generation(self) -> int:
+        """The number of the one that `engine` is on; published() when it has not been asked for yet."""
+        return self._open_number if self._open_number is not None else self.published().number
 
     def published(self) -> Generation:
         """The published generation; StoreError when there is none."""

@@ -10,13 +10,14 @@
 Every refusal is an ODataSyntaxError (a QueryError) with the position, what was expected, and the next move.
 """
 
-from segments.odata.dialect import CUSTOMER_INSIGHTS, OASIS, Dialect
+from segments.odata.dialect import CUSTOMER_INSIGHTS, OASIS, STANDARD, Dialect
 from segments.odata.errors import ODataSyntaxError
 from segments.odata.syntax.printer import print_expression
 from segments.odata.syntax.printer_options import print_option, print_options, print_path, print_request
 from segments.odata.syntax.url import parse_expression, parse_option, parse_options, parse_path, parse_request
 
 __all__ = [
-    "CUSTOMER_INSIGHTS", "OASIS", "Dialect", "ODataSyntaxError", "parse_expression", "parse_option", "parse_options",
-    "parse_path", "parse_request", "print_expression", "print_option", "print_options", "print_path", "print_request",
+    "CUSTOMER_INSIGHTS", "OASIS", "STANDARD", "Dialect", "ODataSyntaxError", "parse_expression", "parse_option",
+    "parse_options", "parse_path", "parse_request", "print_expression", "print_option",
+    "print_options", "print_path", "print_request",
 ]  # fmt: skip

@@ -40,6 +40,10 @@ class Dialect:
 OASIS = Dialect(repeats=True)
 """The published grammar of OData 4.01, neither more nor less."""
 
+STANDARD = Dialect(key_segments=False, plus_is_space=True, custom_options=())
+"""What a service answers at its own root: 4.01, and 4.0 as a part of it. `+` is a space, since every HTTP library that
+writes forms sends it so; who means a plus sends %2B. Options that nobody knows are refused, as the protocol asks."""
+
 CUSTOMER_INSIGHTS = Dialect(
     null_any_case=True,
     plus_is_space=True,

@@ -101,7 +101,7 @@ REFUSED = {
     "Customer?$skiptoken=x": (QueryError, "this $skiptoken is damaged, or not from here", "follow a next link"),
     "Customer?$format=xml": (ODataUnsupportedError, "there is no answer in the format 'xml'", "json, csv"),
     "Customer?$format=application/json;odata.metadata=full": (ODataUnsupportedError, "there is no format", "minimal or none"),
-    "$metadata?$format=json": (ODataUnsupportedError, "there is no $metadata as json", "write xml"),
+    "$metadata?$format=text/yaml": (ODataUnsupportedError, "there is no $metadata as text/yaml", "write xml or json"),
     "Customer/$ref?$select=Name": (QueryError, "a set of references takes no $select", "it takes"),
     "Customer('a')/$ref?$select=Name": (QueryError, "a reference takes no $select", "it takes $format"),
     # names

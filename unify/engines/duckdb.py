@@ -173,6 +173,17 @@ class DuckDBEngine:
         """The answer of one SELECT."""
         return self.connection.sql(query.sql, params=query.params or None).to_arrow_table()
 
+    def batches(self, query: Query, rows: int) -> Iterator[pa.RecordBatch]:
+        """The answer of one SELECT, so many rows at a time, as they are found: nothing is held but the batch."""
+        with _interruptible():
+            reader = self.connection.sql(query.sql, params=query.params or None).to_arrow_reader(rows)
+        while True:
+            with _interruptible():
+                batch = next(reader, None)
+            if batch is None:
+                return
+            yield batch
+
     @_interruptible()
     def columns(self, table: str) -> dict[str, str]:
         """Column name to SQL type; KeyError if there is no such table."""

@@ -1,21 +1,25 @@
 """OData over an instance: first pages from the published generation, every other one from that which it belongs to."""
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from weakref import WeakKeyDictionary
 
 from segments.model import Model, model_of
-from segments.odata.answers.answer import Prepare, answer, generation_asked
+from segments.odata.answers.answer import answer, generation_asked, parsed
+from segments.odata.answers.export import Export, export_of
 from segments.odata.answers.result import ODataAnswer
+from segments.odata.dialect import CUSTOMER_INSIGHTS, Dialect
+from segments.odata.syntax.ast_options import Request
 from unify.core.errors import NotFoundError, StoreError
 from unify.core.steps import Query
 from unify.engines.duckdb import DuckDBEngine
+from unify.opened import Opened
 from unify.spec import Project
-from unify.store import Store
+from unify.verbs.segment_tables import preparing, sets_of
 
-Segments = Callable[[DuckDBEngine, Model, int], Prepare]
-"""What makes the members of segments available on an engine; the number is that of its generation."""
 _models: "WeakKeyDictionary[DuckDBEngine, Model]" = WeakKeyDictionary()
 """Models by engine: a generation never changes, and reading the columns of 20 tables takes 20 ms."""
 
@@ -29,62 +33,115 @@ def model_on(engine: DuckDBEngine) -> Model:
     return found
 
 
-def ask(
-    store: Store,
-    current: Callable[[], tuple[DuckDBEngine, int]],
-    request: str,
-    *,
-    clock: datetime,
-    page_size: int | None = None,
-    root: str = "",
-    segments: Segments | None = None,
-) -> ODataAnswer:
-    """An answer that finds its own next pages. `current`: an engine on the published generation, and its number.
+@dataclass(frozen=True)
+class OData:
+    """How an instance is asked.
 
-    NotFoundError for a next link whose generation is no longer kept; else as `segments.odata.answers.answer.answer`.
+    root       what links and contexts begin with
+    page_size  rows a page; None: 100, or what a next link says
+    accept     the format where `$format` says none
     """
-    text = request.removeprefix(root) if root else request
-    wanted = generation_asked(text)
-    engine, number = current()
-    if wanted is None or wanted == number:
-        made = _answer(engine, number, text, clock, page_size, root, segments)
-    else:
-        made = _from_kept(store, wanted, text, clock, page_size, root, segments)
-    if made.next_link is not None:
-        again = partial(ask, store, current, clock=clock, page_size=page_size, root=root, segments=segments)
-        made.follow = partial(again, made.next_link)
-    return made
+
+    acme: Opened
+    dialect: Dialect = CUSTOMER_INSIGHTS
+    root: str = ""
+    page_size: int | None = None
+    accept: str | None = None
+
+    def ask(self, request: str | Request, *, clock: datetime | None = None) -> ODataAnswer:
+        """An answer that finds its own next pages; `clock`: what `now()` means, the present unless it is given.
+
+        NotFoundError for a next link whose generation is no longer kept; else as segments/odata/answers/answer.py.
+        """
+        if isinstance(request, str):
+            request = parsed(request.removeprefix(self.root) if self.root else request, self.dialect)
+        with self._ground(request) as on:
+            made = answer(
+                request,
+                on.engine,
+                on.model,
+                clock=clock or datetime.now(UTC),
+                dialect=self.dialect,
+                page_size=self.page_size,
+                generation=on.generation,
+                root=self.root,
+                prepare=preparing(self.acme.store, on.engine, on.model, on.generation),
+                segments=partial(sets_of, self.acme.store, on.model),
+                accept=self.accept,
+            )
+        if made.next_link is not None:
+            made.follow = partial(self.ask, made.next_link, clock=clock)
+        return made
+
+    def export(self, request: Request, *, clock: datetime | None = None) -> "Exporting":
+        """The whole answer, a batch at a time; QueryError for what cannot be streamed. `accept` says csv or json."""
+        with self._ground(request) as on:
+            made = export_of(
+                request,
+                on.engine,
+                on.model,
+                clock=clock or datetime.now(UTC),
+                generation=on.generation,
+                root=self.root,
+                prepare=preparing(self.acme.store, on.engine, on.model, on.generation),
+                segments=partial(sets_of, self.acme.store, on.model),
+                accept=self.accept,
+            )
+            return Exporting(made, on.engine)
+
+    @contextmanager
+    def _ground(self, request: Request) -> Iterator["_On"]:
+        wanted = generation_asked(request)
+        engine = self.acme.engine()
+        number = self.acme.generation
+        if wanted is None or wanted == number:
+            yield _On(engine, number)
+            return
+        store = self.acme.store
+        try:
+            kept = store.generation(wanted)
+            pin = store.pin(kept)
+        except StoreError:
+            message = f"this page is of generation {wanted}, which is no longer kept"
+            hint = "ask again without $skiptoken: the answer then comes from the published generation"
+            raise NotFoundError(message, where="$skiptoken", hint=hint) from None
+        with pin, self.acme.reading(kept) as aside:
+            yield _On(aside, wanted)
 
 
-def _answer(
-    engine: DuckDBEngine,
-    number: int,
-    text: str,
-    clock: datetime,
-    page_size: int | None,
-    root: str,
-    segments: Segments | None,
-) -> ODataAnswer:
-    model = model_on(engine)
-    prepare = segments(engine, model, number) if segments else None
-    return answer(text, engine, model, clock=clock, page_size=page_size, generation=number, root=root, prepare=prepare)
+@dataclass(frozen=True)
+class _On:
+    engine: DuckDBEngine
+    generation: int
+    model: Model = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "model", model_on(self.engine))
 
 
-def _from_kept(
-    store: Store,
-    number: int,
-    text: str,
-    clock: datetime,
-    page_size: int | None,
-    root: str,
-    segments: Segments | None,
-) -> ODataAnswer:
-    try:
-        kept = store.generation(number)
-        pin = store.pin(kept)
-    except StoreError:
-        message = f"this page is of generation {number}, which is no longer kept"
-        hint = "ask again without $skiptoken: the answer then comes from the published generation"
-        raise NotFoundError(message, where="$skiptoken", hint=hint) from None
-    with pin, DuckDBEngine.reading(kept.path) as engine:
-        return _answer(engine, number, text, clock, page_size, root, segments)
+@dataclass(frozen=True)
+class Exporting:
+    """An export that has been looked at and not been read: whatever is wrong with it has been said."""
+
+    export: Export
+    engine: DuckDBEngine
+
+    def parts(self) -> Iterator[bytes]:
+        """The text of the answer, some hundred kilobytes at a time."""
+        yield self.export.head
+        first = True
+        for text in self._texts():
+            if text:
+                yield text[len(self.export.between) :] if first else text
+                first = False
+        yield self.export.tail
+
+    def _texts(self) -> Iterator[bytes]:
+        export = self.export
+        if export.query is not None:
+            yield from map(export.of_batch, self.engine.batches(export.query, export.rows))
+        elif export.pages is not None:
+            yield from map(export.of_page, export.pages.pages())
+
+
+__all__ = ["Exporting", "OData", "model_on"]

@@ -11,6 +11,7 @@ from segments.membership.codec import from_bytes
 from segments.membership.declared import check_in_force
 from segments.membership.tables import load
 from segments.model import Model
+from segments.odata.answers.entity_sets import segment_sets
 from unify.core.errors import QueryError
 from unify.engines.duckdb import DuckDBEngine
 from unify.store import Membership, Store
@@ -38,6 +39,13 @@ def preparing(store: Store, engine: DuckDBEngine, model: Model, generation: int)
         return model.with_segments(tables)
 
     return prepare
+
+
+def sets_of(store: Store, model: Model) -> dict[str, str]:
+    """Entity sets that are segments: name of the set → segment, of all that are in force now."""
+    declared, _ = declared_in(store, model.project)
+    moment = datetime.now(UTC)
+    return segment_sets(model, [name for name, d in declared.items() if d.in_force(moment)])
 
 
 def file_of(name: str, row: Membership | None, usable: Callable[[Membership], bool], generation: int) -> str:

@@ -8,7 +8,7 @@ One SELECT for the page, one for each expanded relation, one for a count. A page
 was read from; who keeps generations opens that one (`generation_asked`) and answers from it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache, partial
@@ -16,11 +16,12 @@ from typing import Any
 
 from segments.model import Model
 from segments.odata.answers.apply import applied, count_applied, read_applied
-from segments.odata.answers.entity_sets import entity_sets, public
+from segments.odata.answers.entity_sets import entity_sets, is_table, public
 from segments.odata.answers.expand import expand, hidden_columns, reference
 from segments.odata.answers.formats import CSV, Format, format_of, refuse_csv
 from segments.odata.answers.ground import EXPANDED_PAGE, Ground
 from segments.odata.answers.level import (
+    EVERYWHERE,
     OF_COLLECTION,
     OF_COUNT,
     OF_ENTITY,
@@ -36,9 +37,9 @@ from segments.odata.answers.result import ODataAnswer, text_answer
 from segments.odata.answers.rows import count_rows, read_page
 from segments.odata.answers.segments_named import segments_named
 from segments.odata.dialect import CUSTOMER_INSIGHTS, Dialect
-from segments.odata.errors import ODataUnsupportedError
+from segments.odata.errors import ODataUnsupportedError, shown
 from segments.odata.syntax import ast_options as o
-from segments.odata.syntax.ast import System
+from segments.odata.syntax.ast import Name, System
 from segments.odata.syntax.ast_options import Request
 from segments.odata.syntax.printer_options import print_path
 from segments.odata.syntax.url import parse_request
@@ -47,6 +48,8 @@ from unify.core.errors import NotFoundError, QueryError
 
 Prepare = Callable[[frozenset[str]], Model]
 """Names of segments to the model whose catalog has the tables of their members."""
+SegmentSets = Callable[[], Mapping[str, str]]
+"""Entity sets that are segments: name of the set → segment; asked only when a request needs to know."""
 
 
 @lru_cache(512)
@@ -73,6 +76,8 @@ def answer(
     generation: int = 0,
     root: str = "",
     prepare: Prepare | None = None,
+    segments: SegmentSets | None = None,
+    accept: str | None = None,
 ) -> ODataAnswer:
     """The answer, or its first page, or the page that a next link names.
 
@@ -83,35 +88,77 @@ def answer(
     generation   the number of the generation that `engine` is on; next links carry it
     root         what links and contexts begin with, e.g. `https://host/v1/instances/42/data/`
     prepare      makes the members of the segments that a request names available
+    segments     which segments are entity sets
+    accept       the format where `$format` says none, in the words of `$format`
 
     QueryError for what cannot be asked: ODataSyntaxError and BindError say where, NotFoundError is for what is not
     there, ODataUnsupportedError for what OData has and this product has not.
     """
     asked = parsed(request, dialect) if isinstance(request, str) else request
-    position = position_of(asked)
+    return answering(
+        asked, engine, model, clock=clock, dialect=dialect, page_size=page_size, expand_size=expand_size,
+        generation=generation, root=root, prepare=prepare, segments=segments, accept=accept,
+    ).followed()  # fmt: skip
+
+
+def answering(
+    request: Request,
+    engine: Engine,
+    model: Model,
+    *,
+    clock: datetime,
+    dialect: Dialect = CUSTOMER_INSIGHTS,
+    page_size: int | None = None,
+    expand_size: int = EXPANDED_PAGE,
+    generation: int = 0,
+    root: str = "",
+    prepare: Prepare | None = None,
+    segments: SegmentSets | None = None,
+    accept: str | None = None,
+) -> "Answering":
+    """A request over its ground; parameters as of `answer`."""
+    position = position_of(request)
     if position and position.generation != generation:
         message = f"this page is of generation {position.generation}, not of {generation}"
         raise NotFoundError(message, where="$skiptoken", hint="open that generation, or ask again without $skiptoken")
-    named = segments_named(asked)
+    _check_schema_version(request, model)
+    sets = segments() if segments is not None and _looks_for_segments(request, model) else {}
+    named = segments_named(request, sets)
     full = prepare(named) if named and prepare else model
     ground = Ground(
         engine=engine,
         model=full,
         public=public(full),
         clock=_utc(datetime.fromisoformat(position.clock) if position else clock),
-        aliases=asked.aliases(),
+        aliases=request.aliases(),
         generation=generation,
         size=_size(page_size, position),
         expand_size=expand_size,
+        segments=sets,
     )
-    made = _Answering(ground, asked, position, root).answer()
-    if made.next_link is not None:
-        again = partial(
-            answer, engine=engine, model=model, clock=clock, dialect=dialect, page_size=page_size,
-            expand_size=expand_size, generation=generation, root=root, prepare=prepare,
-        )  # fmt: skip
-        made.follow = partial(again, made.next_link.removeprefix(root))
-    return made
+    again = partial(
+        answering, engine=engine, model=model, clock=clock, dialect=dialect, page_size=page_size,
+        expand_size=expand_size, generation=generation, root=root, prepare=prepare, segments=segments, accept=accept,
+    )  # fmt: skip
+    return Answering(ground, request, position, root, accept, dialect, again)
+
+
+def _check_schema_version(request: Request, model: Model) -> None:
+    said = next((x for x in request.options if isinstance(x, o.Text) and x.name == EVERYWHERE), None)
+    if said is None or said.value == "*":
+        return
+    from segments.odata.answers.csdl import schema_version
+
+    current = schema_version(public(model))
+    if said.value != current:
+        hint = f"the types are of version {current}; * takes any"
+        raise NotFoundError(f"there is no version {shown(said.value)} of the types", where=EVERYWHERE, hint=hint)
+
+
+def _looks_for_segments(request: Request, model: Model) -> bool:
+    """Whether the answer depends on which segments are sets: documents, and names that are no table's."""
+    first = request.path.segments[0] if request.path.segments else None
+    return not (isinstance(first, Name) and is_table(model, first.text))
 
 
 def _utc(clock: datetime) -> datetime:
@@ -123,21 +170,39 @@ def _size(wanted: int | None, position: Position | None) -> int:
 
 
 @dataclass(frozen=True)
-class _Answering:
-    """One request over its ground."""
+class Answering:
+    """One request over its ground. `again`: another one over the same."""
 
     ground: Ground
     request: Request
     position: Position | None
     root: str
+    accept: str | None
+    dialect: Dialect
+    again: "Callable[[Request], Answering]"
+
+    def followed(self) -> ODataAnswer:
+        """The answer, which finds its next pages."""
+        made = self.answer()
+        if made.next_link is not None:
+            made.follow = partial(self._follow, made.next_link.removeprefix(self.root))
+        return made
+
+    def _follow(self, link: str) -> ODataAnswer:
+        return self.again(parsed(link, self.dialect)).followed()
+
+    def place(self) -> Place:
+        """Which rows."""
+        return place_of(self.ground, self.request.path)
 
     def answer(self) -> ODataAnswer:
+        """The answer, or one page of it."""
         segments = self.request.path.segments
         if not segments:
             return self._service_document()
         if isinstance(segments[0], System):
             return self._system(segments[0].name)
-        place = place_of(self.ground, self.request.path)
+        place = self.place()
         if place.property:
             return self._property(place)
         if place.tail == "$count":
@@ -145,14 +210,15 @@ class _Answering:
                 query = applied(self.ground, place, self.request.options, count=True)
                 return text_answer(count_applied(self.ground, query))
             check_options(self.request.options, OF_COUNT, "/$count")
-            return text_answer(count_rows(self.ground, self._level(place), place.narrowed))
+            return text_answer(count_rows(self.ground, self.level(place), place.narrowed))
         if place.single:
             return self._entity(place)
         if self._applies:
             return self._applied(place)
         return self._collection(place)
 
-    def _level(self, place: Place) -> Level:
+    def level(self, place: Place) -> Level:
+        """What is read of them."""
         return read_level(self.ground, place.set, self.request.options, predicate=self.request.predicate())
 
     @property
@@ -160,27 +226,28 @@ class _Answering:
         return self.request.option(o.Apply) is not None
 
     @property
-    def _format(self) -> Format:
+    def format(self) -> Format:
+        """As `$format` says, or who asks."""
         found = next((x for x in self.request.options if isinstance(x, o.Text) and x.name == "$format"), None)
-        return format_of(found.value if found else None)
+        return format_of(found.value if found else self.accept)
 
     # ── documents ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _service_document(self) -> ODataAnswer:
         check_options(self.request.options, frozenset(("$format",)), "the service document")
-        found = [{"name": name, "kind": "EntitySet", "url": name} for name in entity_sets(self.ground.public)]
-        return ODataAnswer(found, f"{self.root}$metadata", format=_json(self._format))
+        names = [*entity_sets(self.ground.public), *self.ground.segments]
+        found = [{"name": name, "kind": "EntitySet", "url": name} for name in names]
+        return ODataAnswer(found, f"{self.root}$metadata", format=_json(self.format))
 
     def _system(self, name: str) -> ODataAnswer:
         if name != "$metadata":
             raise ODataUnsupportedError(f"{name} is not answered here", where="path", hint="name an entity set")
-        from segments.odata.answers.csdl import csdl
+        from segments.odata.answers.csdl import metadata
 
         check_options(self.request.options, frozenset(("$format",)), "$metadata")
-        asked = next((option.value for option in self.request.options if isinstance(option, o.Text)), "xml")
-        if asked not in ("xml", "application/xml"):
-            raise ODataUnsupportedError(f"there is no $metadata as {asked[:40]}", where="$format", hint="write xml")
-        return ODataAnswer(None, raw=csdl(self.ground.public), media="application/xml")
+        said = (x.value for x in self.request.options if isinstance(x, o.Text) and x.name == "$format")
+        raw, media = metadata(self.ground.public, self.ground.segments, next(said, self.accept or "xml"))
+        return ODataAnswer(None, raw=raw, media=media)
 
     # ── one row, one value ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -188,8 +255,8 @@ class _Answering:
         if place.tail:
             check_options(self.request.options, OF_PROPERTY, "a reference")
         check_options(self.request.options, OF_ENTITY, "a single row")
-        level = self._level(place)
-        format_ = self._format
+        level = self.level(place)
+        format_ = self.format
         if place.tail == "$ref":
             return self._reference(place, level, _json(format_))
         hidden = hidden_columns(self.ground, level)
@@ -199,7 +266,7 @@ class _Answering:
         expand(self.ground, level, page.rows, page.hidden)
         return ODataAnswer(
             page.rows[0],
-            f"{self.root}$metadata#{place.set.table}{_selection(level)}/$entity",
+            f"{self.root}$metadata#{place.set.name}{_selection(level)}/$entity",
             page.table,
             format=format_,
             columns=tuple(column.name for column in level.columns),
@@ -226,14 +293,14 @@ class _Answering:
         if value is None:
             return ODataAnswer(None, status=204)
         context = f"{self.root}$metadata#{print_path(self.request.path)}"
-        return ODataAnswer(value, context, format=_json(self._format))
+        return ODataAnswer(value, context, format=_json(self.format))
 
     # ── sets ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _collection(self, place: Place) -> ODataAnswer:
         allowed, what = (OF_REFERENCES, "a set of references") if place.tail else (OF_COLLECTION, "a set")
         check_options(self.request.options, allowed, what)
-        level, format_ = self._level(place), self._format
+        level, format_ = self.level(place), self.format
         references = place.tail == "$ref"
         if format_.media == CSV:
             _check_csv(level, references)
@@ -249,10 +316,9 @@ class _Answering:
             page.rows = [{"@odata.id": self.root + reference(place.set, k)} for k in page.hidden[place.set.key]]
         else:
             expand(self.ground, level, page.rows, page.hidden)
-        target = "Collection($ref)" if references else f"{place.set.table}{_selection(level)}"
         return ODataAnswer(
             _linked(page.rows, self.root, level),
-            f"{self.root}$metadata#{target}",
+            f"{self.root}$metadata#Collection($ref)" if references else self.context(place, level),
             page.table,
             count=count,
             next_link=self._next(page.more, page.after, before, limit, left, count),
@@ -261,10 +327,14 @@ class _Answering:
             expanded=_expanded(level),
         )
 
+    def context(self, place: Place, level: Level) -> str:
+        """What the answer says that it is."""
+        return f"{self.root}$metadata#{place.set.name}{_selection(level)}"
+
     def _applied(self, place: Place) -> ODataAnswer:
         if place.tail:
             raise QueryError(f"what $apply leaves has no {place.tail}", where="path", hint="cut it off")
-        options, format_ = self.request.options, self._format
+        options, format_ = self.request.options, self.format
         query = applied(self.ground, place, options)
         top, skip = self.request.option(o.Top), self.request.option(o.Skip)
         left = self.position.left if self.position else top.count if top else None
@@ -275,7 +345,7 @@ class _Answering:
         count = self._counted(lambda: count_applied(self.ground, query)) if counted and counted.wanted else None
         return ODataAnswer(
             page.rows,
-            f"{self.root}$metadata#{place.set.table}({','.join(page.columns)})",
+            f"{self.root}$metadata#{place.set.name}({','.join(page.columns)})",
             page.table,
             count=count,
             next_link=self._next(page.more, None, before, limit, left, count),
@@ -371,4 +441,4 @@ def _link(row: dict[str, Any], root: str) -> None:
                     _link(inner, root)
 
 
-__all__ = ["ODataAnswer", "Prepare", "answer", "generation_asked", "parsed"]
+__all__ = ["Answering", "ODataAnswer", "Prepare", "SegmentSets", "answer", "answering", "generation_asked", "parsed"]

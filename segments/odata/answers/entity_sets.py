@@ -1,11 +1,12 @@
 """Entity sets: what of a model a client may name, and how one row of a set is addressed.
 
     Customer · UnifiedActivity · Customer_Measure · every ingested entity (`crm_Contacts`, also `crm.Contacts`)
+    · every segment with members (`vip`: the customers in it, with all that customers have)
 
 The `ordinal` that numbers customers is for bitmaps and joins; clients neither see nor name it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -27,12 +28,19 @@ class EntitySet:
     attributes  name → column, in the order of the table
     key         the attribute that tells rows apart; "" when none does
     relations   names that lead to related rows, sorted
+    called      its name where that is not the table's: the set of a segment
     """
 
     table: str
     attributes: Mapping[str, Attribute]
     key: str
     relations: tuple[str, ...]
+    called: str = ""
+
+    @property
+    def name(self) -> str:
+        """As clients name it."""
+        return self.called or self.table
 
     @property
     def key_type(self) -> Type:
@@ -68,14 +76,39 @@ def entity_set(model: Model, name: str) -> EntitySet:
     return EntitySet(name, table.attributes, key, tuple(model.relations(name)))
 
 
-def find_set(model: Model, name: str, where: str = "path") -> EntitySet:
-    """The set a client names, by table or by entity. NotFoundError with the nearest names."""
+def is_table(model: Model, name: str) -> bool:
+    """Whether a table of the model is called so, or the entity that it holds."""
+    return name in model.catalog.tables or name in model.entities.values()
+
+
+def find_set(model: Model, name: str, where: str = "path", *, also: Collection[str] = ()) -> EntitySet:
+    """The set a client names, by table or by entity. NotFoundError with the nearest names, `also` among them."""
     tables = model.catalog.tables
-    table = name if name in tables else table_of(name)
-    if table not in tables or (table != name and name not in model.entities.values()):
-        hint = did_you_mean(name, [*tables, *model.entities.values()])
+    if not is_table(model, name):
+        hint = did_you_mean(name, [*tables, *model.entities.values(), *also])
         raise NotFoundError(f"there is no entity set {name!r}", where=where, hint=hint)
-    return entity_set(model, table)
+    return entity_set(model, name if name in tables else table_of(name))
+
+
+def segment_sets(model: Model, segments: Iterable[str]) -> dict[str, str]:
+    """Names of entity sets → the segments whose members they hold, in the order given.
+
+    A segment that is called as a table or another set is, in any case of its letters, has a prefix: `Segment_Customer`.
+    """
+    taken = {name.casefold() for name in model.catalog.tables}
+    found: dict[str, str] = {}
+    for segment in segments:
+        name = segment
+        while name.casefold() in taken:
+            name = f"Segment_{name}"
+        taken.add(name.casefold())
+        found[name] = segment
+    return found
+
+
+def members_set(model: Model, name: str) -> EntitySet:
+    """The set of a segment's members: customers under another name."""
+    return replace(entity_set(model, CUSTOMER), called=name)
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ class Ground:
     clock       what `now()` is, UTC
     aliases     parameter aliases of the request
     generation  its number, for next links
+    segments    entity sets that are segments: name of the set → segment
     """
 
     engine: Engine
@@ -40,6 +41,7 @@ class Ground:
     generation: int = 0
     size: int = DEFAULT_PAGE
     expand_size: int = EXPANDED_PAGE
+    segments: Mapping[str, str] = field(default_factory=dict)
 
     def with_aliases(self, aliases: Mapping[str, Expression]) -> "Ground":
         """The same, with aliases that stand inside nested options."""

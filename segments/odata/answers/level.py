@@ -29,7 +29,9 @@ NAMES = {
     o.Skip: "$skip", o.CountOption: "$count", o.Select: "$select", o.Expand: "$expand", o.Compute: "$compute",
     o.Apply: "$apply", o.Index: "$index", o.Levels: "$levels",
 }  # fmt: skip
-UNSUPPORTED = frozenset(("$index", "$deltatoken", "$schemaversion", "$id"))
+UNSUPPORTED = frozenset(("$index", "$deltatoken", "$id"))
+EVERYWHERE = "$schemaversion"
+"""Taken by every resource; `answer` has looked at it."""
 MOST_LEVELS = 10
 """Of $levels: every level may multiply the rows."""
 
@@ -105,6 +107,8 @@ def option_names(options: Sequence[o.Option]) -> list[str]:
 def check_options(options: Sequence[o.Option], allowed: frozenset[str], what: str) -> None:
     """QueryError for an option that this resource does not take."""
     for name in option_names(options):
+        if name == EVERYWHERE:
+            continue
         if name in UNSUPPORTED and name not in allowed:
             raise ODataUnsupportedError(f"{name} is not answered here", where=name, hint="docs/odata.md lists what is")
         if name not in allowed:

@@ -66,8 +66,12 @@ def question_of(request: Request) -> str:
 
 
 def without_token(request: Request) -> Request:
-    """The request of the first page."""
-    return replace(request, options=tuple(o for o in request.options if not _is_token(o)))
+    """The request of the first page; the types are those of the generation, so their version need not be said again."""
+    return replace(request, options=tuple(o for o in request.options if not _is_passing(o)))
+
+
+def _is_passing(option: Option) -> bool:
+    return isinstance(option, Text) and option.name in ("$skiptoken", "$schemaversion")
 
 
 def _is_token(option: Option) -> bool:

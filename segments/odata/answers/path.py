@@ -11,7 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from segments.odata.answers.entity_sets import ByRecord, EntitySet, Found, entity_set, find_set, key_of, retired_ids
+from segments.odata.answers.entity_sets import (
+    ByRecord,
+    EntitySet,
+    Found,
+    entity_set,
+    find_set,
+    key_of,
+    members_set,
+    retired_ids,
+)
 from segments.odata.answers.ground import Ground, bindable
 from segments.odata.answers.links import links
 from segments.odata.answers.rows import EVERYTHING, Narrowed, column_of
@@ -54,12 +63,19 @@ def place_of(ground: Ground, path: Path) -> Place:
     first, *rest = path.segments
     if not isinstance(first, Name):
         raise ODataUnsupportedError(f"{_spelt(first)} is not answered here", where="path", hint="name an entity set")
-    place = Place(find_set(ground.public, first.text))
+    place = _first(ground, first.text)
     for segment in rest:
         if place.tail:
             raise QueryError(f"nothing may follow {place.tail}", where="path", hint="cut it off")
         place = _step(ground, place, segment)
     return place
+
+
+def _first(ground: Ground, name: str) -> Place:
+    segment = ground.segments.get(name)
+    if segment is None:
+        return Place(find_set(ground.public, name, also=ground.segments))
+    return Place(members_set(ground.public, name)).also(p.MemberOf(segment))
 
 
 def _step(ground: Ground, place: Place, segment: ast.Segment) -> Place:
@@ -127,7 +143,7 @@ def _keyed(ground: Ground, place: Place, values: Mapping[str, object]) -> Place:
         key = _by_record(ground, key)
     elif place.set.table == CUSTOMER:
         key = _current(ground, key)
-    words = f"{place.set.table} with {key.words}"
+    words = f"{place.set.name} with {key.words}"
     return replace(place.also(key.predicate), single=True, words=words, must_be=True)
 
 
