@@ -175,7 +175,8 @@ def _rows(
     splitter = Splitter(one.dialect, len(one.names), one.line)
     exact = Exact(one.dialect)
     for piece in pieces:
-        yield from _batch(splitter.feed(piece), one, number, order, options, source, exact)
+        for records in splitter.read(piece):
+            yield from _batch(records, one, number, order, options, source, exact)
     if complete or not source.rows:
         yield from _batch(splitter.feed(b"", final=True), one, number, order, options, source, exact)
 

@@ -17,7 +17,7 @@ Blanks around a value are ignored by all but string.
 import re
 from dataclasses import dataclass
 
-from ingest.dates import Spelling, families, has_time, read_families, read_formats
+from ingest.dates import Spelling, families, has_time, read_days, read_families, read_formats
 from unify.core.errors import SpecError, did_you_mean
 from unify.core.names import literal
 from unify.spec import Column
@@ -155,13 +155,9 @@ class Reading:
     def _date(self, value: str) -> str:
         if self.formats:
             instant = read_formats(value, self.formats, self.where)
-        else:
-            instant = read_families(value, families(self.dates, with_time=True))
-        if self.type.kind == "datetime":
-            return instant
-        if self.formats:
-            return f"CAST({instant} AS DATE)"
-        return f"CASE WHEN ({instant}) = date_trunc('day', {instant}) THEN CAST({instant} AS DATE) END"
+            return instant if self.type.kind == "datetime" else f"CAST({instant} AS DATE)"
+        chosen = families(self.dates, with_time=True)
+        return read_families(value, chosen) if self.type.kind == "datetime" else read_days(value, chosen)
 
     @property
     def reason(self) -> str:
