@@ -18,6 +18,7 @@ from unify.service.caller import OPEN
 from unify.service.data.room import DataRoom
 from unify.service.database import ServiceDatabase
 from unify.service.errors import status_of
+from unify.service.hot.answer import Hot
 from unify.service.management.pages import PagesRoom
 from unify.service.management.room import ManagementRoom
 from unify.service.operations.log import SLOW_MS, configure, logger
@@ -44,6 +45,7 @@ class Service:
         self.guard = Guard(self.database)
         self.roof = Roof(settings.root, self.pool, self.guard)
         self.gate = Gate(settings, self.guard)
+        self.hot = Hot(self)
         self.rooms: tuple[Room, ...] = (
             DataRoom(self),
             OperationsRoom(self),
@@ -121,6 +123,7 @@ class Service:
         try:
             yield
         finally:
+            self.hot.close()
             self.pool.close()
 
 
