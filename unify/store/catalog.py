@@ -64,12 +64,14 @@ class Catalog:
             with _transaction(connection, point):
                 yield connection
 
-    def initialise(self) -> None:
-        """Make an empty catalog at `path`, which must not exist."""
+    def initialise(self, after: int = 0) -> None:
+        """Make an empty catalog at `path`, which must not exist. Its runs are numbered from `after` + 1 on."""
         with trouble(self.path, "make the catalog"), closing(self._connect("rwc")) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             _make_durable(connection)
             self._migrate(connection)
+            if after:
+                connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('runs', $after)", {"after": after})
 
     def stamp(self) -> Stamp:
         """Changes whenever the catalog does: inode, size and mtime of its two files. About 4 µs."""

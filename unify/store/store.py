@@ -42,10 +42,14 @@ class Store:
         return store
 
     @classmethod
-    def create(cls, path: Path | str) -> Self:
-        """A new, empty instance. StoreError when there is one already or the directory holds other files."""
+    def create(cls, path: Path | str, *, after: int = 0) -> Self:
+        """A new, empty instance. StoreError when there is one already or the directory holds other files.
+
+        after   its runs are numbered from the next number on: for one in the place of another, so that nobody who
+                remembers a generation of that one by its number takes a new one for it
+        """
         store = cls(path)
-        if not store._make():
+        if not store._make(after):
             raise StoreError(
                 "there is an instance already", where=str(store.path), hint="open it, or choose another path"
             )
@@ -58,7 +62,7 @@ class Store:
         store._make()
         return store
 
-    def _make(self) -> bool:
+    def _make(self, after: int = 0) -> bool:
         """Make the instance unless it exists: it does from the instant its catalog has its name. True: made here."""
         with trouble(self.path, "make the instance"):
             if self._layout.catalog.exists():
@@ -69,16 +73,16 @@ class Store:
             with Lease(self._layout.lease, "create", CREATE_WAIT_SECONDS):
                 if self._layout.catalog.exists():
                     return False
-                self._make_catalog()
+                self._make_catalog(after)
         return True
 
-    def _make_catalog(self) -> None:
+    def _make_catalog(self, after: int) -> None:
         for folder in FOLDERS:
             (self.path / folder).mkdir(exist_ok=True)
         for torn in self.path.glob(f"{CATALOG}.new*"):
             torn.unlink()
         temporary = self.path / f"{CATALOG}.new"
-        Catalog(temporary).initialise()
+        Catalog(temporary).initialise(after)
         failpoint("create.before_rename")
         temporary.replace(self._layout.catalog)
         fsync(self.path)

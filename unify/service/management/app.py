@@ -1,24 +1,34 @@
-"""The management API as one FastAPI application, under `/v1`, `/api` and the bare root."""
+"""The management API as one FastAPI application. What it cannot do, it raises: the room tells it (room.py)."""
 
 from typing import Final
 
 from fastapi import APIRouter, FastAPI
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
+from starlette.types import ASGIApp
 
-PREFIXES: Final = ("/v1", "/api", "")
-"""Documents and clients disagree on the prefix; only the first one stands in the OpenAPI document."""
-OF_INSTANCE: Final[tuple[APIRouter, ...]] = ()
+from unify.service.management import instances
+from unify.service.management.openapi import COMMON
+
+PREFIX: Final = "/v1"
+"""Of the client. Documents say `/api`, and some paths have none: the room answers those as this one."""
+OF_INSTANCE: Final[tuple[APIRouter, ...]] = (instances.of_one,)
 """Routers of what is asked of one instance."""
-OF_SERVICE: Final[tuple[APIRouter, ...]] = ()
+OF_SERVICE: Final[tuple[APIRouter, ...]] = (instances.of_all,)
 """Routers of what is asked of the service."""
+
+
+class _App(FastAPI):
+    """Without the layers that answer errors: every one of them reaches the room, which has one shape for all."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return AsyncExitStackMiddleware(self.router)
 
 
 def management_app() -> FastAPI:
     """The application. Which service answers stands in the scope of each request."""
-    app = FastAPI(title="Unify", docs_url=None, redoc_url=None)
-    for prefix in PREFIXES:
-        shown = prefix == PREFIXES[0]
-        for router in OF_SERVICE:
-            app.include_router(router, prefix=prefix, include_in_schema=shown)
-        for router in OF_INSTANCE:
-            app.include_router(router, prefix=f"{prefix}/instances/{{instanceId}}", include_in_schema=shown)
+    app = _App(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    for router in OF_SERVICE:
+        app.include_router(router, prefix=PREFIX, responses=COMMON)
+    for router in OF_INSTANCE:
+        app.include_router(router, prefix=f"{PREFIX}/instances/{{instanceId}}", responses=COMMON)
     return app
