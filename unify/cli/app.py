@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from unify.cli import build, look, manage, measure, odata, relate, resolve, review, segment_convert, suggest
+from unify.cli import build, look, manage, measure, odata, relate, resolve, review, segment_convert, serve, suggest
 from unify.cli.options import BUILD, LOOK, MANAGE
 from unify.cli.parsing import InitCommand
 
@@ -59,6 +59,7 @@ app.command("timeline", rich_help_panel=LOOK)(relate.timeline)
 app.add_typer(segment_convert.segment, name="segment", rich_help_panel=LOOK)
 app.add_typer(measure.measure, name="measure", rich_help_panel=LOOK)
 app.add_typer(relate.relationship, name="relationship", rich_help_panel=LOOK)
+app.command("serve", rich_help_panel=MANAGE)(serve.serve)
 app.command("runs", rich_help_panel=MANAGE)(manage.runs)
 app.command("generations", rich_help_panel=MANAGE)(manage.generations)
 app.command("rollback", rich_help_panel=MANAGE)(manage.rollback)

@@ -18,6 +18,15 @@ ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 """What an id may look like: a directory name that is safe everywhere, never hidden, never a path."""
 
 
+def ids_under(root: Path) -> list[str]:
+    """Of all instances in a folder, sorted."""
+    return sorted(
+        entry.name
+        for entry in root.iterdir()
+        if entry.name != FOLDER and ID.fullmatch(entry.name) and (entry / CATALOG).is_file()
+    )
+
+
 class Roof:
     """The instances of a service. Safe for many threads."""
 
@@ -28,11 +37,7 @@ class Roof:
 
     def ids(self) -> list[str]:
         """Of all instances, sorted."""
-        return sorted(
-            entry.name
-            for entry in self.root.iterdir()
-            if entry.name != FOLDER and ID.fullmatch(entry.name) and (entry / CATALOG).is_file()
-        )
+        return ids_under(self.root)
 
     def get(self, id_: str) -> Hosted:
         """One of them; ServiceError 404, in the same words whether it is not there or cannot be one."""

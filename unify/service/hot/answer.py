@@ -9,6 +9,7 @@ What stands here is the sum of small costs, a few microseconds each: nothing is 
 pattern reads. tests/service/hot holds every answer against the slow way's.
 """
 
+import contextlib
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -165,6 +166,12 @@ class Hot:
         keeper = Keeper(hosted.store, self._executor)
         self._keepers[instance_id] = (hosted, keeper)
         return keeper
+
+    def warm(self) -> None:
+        """Have a snapshot of every instance made, so that the first question is a fast one already."""
+        for instance_id in self._service.roof.ids():
+            with contextlib.suppress(ServiceError):  # removed this very moment
+                self.keeper(instance_id).current()
 
     def close(self) -> None:
         """Make no more snapshots."""

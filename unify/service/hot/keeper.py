@@ -67,7 +67,7 @@ class _Held(Rows):
         try:
             self.visibilities[policy] = visibility_of(self._schema, policy)
         except UnifyError as error:  # the generation is no longer kept: the slow way answers from the next one
-            logger.warning("visibility failed", instance=self._store.path.name, error=type(error).__name__)
+            logger.warning("visibility failed", instance=self._store.path.name, reason=type(error).__name__)
 
 
 class Keeper:
@@ -127,7 +127,7 @@ class Keeper:
             if not isinstance(error, UnifyError | OSError):
                 logger.exception("snapshot failed", instance=self.store.path.name)
             else:
-                logger.warning("snapshot failed", instance=self.store.path.name, error=type(error).__name__)
+                logger.warning("snapshot failed", instance=self.store.path.name, reason=type(error).__name__)
 
     def _follow(self) -> None:
         """Hold what is published now."""
