@@ -12,9 +12,11 @@ from time import perf_counter
 
 from unify.service.access.gate import Gate
 from unify.service.access.guard import Guard
+from unify.service.access.headers import check_request, secured
+from unify.service.access.record import Record
 from unify.service.access.room import AccessRoom
 from unify.service.asgi import ClientGoneError, Message, Receive, Scope, Send, respond
-from unify.service.caller import OPEN
+from unify.service.caller import OPEN, Caller
 from unify.service.data.room import DataRoom
 from unify.service.database import ServiceDatabase
 from unify.service.errors import status_of
@@ -45,6 +47,7 @@ class Service:
         self.guard = Guard(self.database)
         self.roof = Roof(settings.root, self.pool, self.guard)
         self.gate = Gate(settings, self.guard)
+        self.record = Record(settings, self.guard)
         self.hot = Hot(self)
         self.rooms: tuple[Room, ...] = (
             DataRoom(self),
@@ -62,17 +65,23 @@ class Service:
             await self._live(receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        began, status = perf_counter(), 0
+        began, status, sealed = perf_counter(), 0, False
+        caller: Caller | None = None
 
         async def sending(message: Message) -> None:
-            nonlocal status
+            nonlocal status, sealed
             if message["type"] == "http.response.start":
+                if not sealed and self.record.must_seal(scope, caller):
+                    sealed = True  # tried once: the refusal, when it cannot be, goes out
+                    await self.record.seal(scope, caller, message["status"], perf_counter() - began)
                 status = message["status"]
+                message["headers"] = secured(message["headers"], tls=scope.get("scheme") == "https")
             await send(message)
 
         path = scope["path"]
         room = next(room for room in self.rooms if room.takes(path))
         try:
+            check_request(scope, self.settings)
             caller = OPEN if room.public else await self.gate.caller(scope)
             await room.answer(scope, receive, sending, caller)
         except ClientGoneError:
@@ -88,6 +97,9 @@ class Service:
             await respond(sending, known, body, [*headers, *extra])
         finally:
             self._note(scope, room, status, perf_counter() - began)
+            self.gate.answered(scope)
+            if not (sealed or room.public):
+                await self.record.note(scope, caller, status, perf_counter() - began)
 
     def _note(self, scope: Scope, room: Room, status: int, seconds: float) -> None:
         about = _about(scope, room)
@@ -125,6 +137,8 @@ class Service:
         finally:
             self.hot.close()
             self.pool.close()
+            self.record.audit.close()
+            self.guard.close()
 
 
 def _about(scope: Scope, room: Room) -> dict[str, str]:

@@ -1,9 +1,11 @@
-"""What the rooms share of access: the register and the secret."""
+"""What the rooms share of access: the register, the secret, the keys that tokens are signed with, and the rates."""
 
 from functools import cached_property
 
+from unify.service.access.rates import Rates
 from unify.service.access.register import Registry
 from unify.service.access.secret import Secret
+from unify.service.access.signing import Signing
 from unify.service.database import ServiceDatabase
 
 
@@ -14,6 +16,8 @@ class Guard:
         self.database = database
         self.registry = Registry(database)
         self.secret = Secret(database.folder)
+        self.signing = Signing(database, self.secret)
+        self.rates = Rates(database.folder)
 
     @cached_property
     def pepper(self) -> bytes:
@@ -23,3 +27,7 @@ class Guard:
     def mask_key(self, instance: str) -> str:
         """What tokens in the place of values are made with: none is alike in two instances."""
         return self.secret.of(f"masks {instance}").hex()
+
+    def close(self) -> None:
+        """Let go of what is open."""
+        self.rates.close()

@@ -1,0 +1,38 @@
+"""Headers that every answer has, unless a room says otherwise; and the limits of what comes in."""
+
+from typing import Final
+
+from unify.service.asgi import Headers, Scope
+from unify.service.errors import ServiceError
+from unify.service.settings import Settings
+
+SECURITY: Final[Headers] = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cache-control", b"private, no-cache"),
+]
+"""No answer is a page, but those that say their own policy. Answers hold people: no shared cache keeps them, and a
+private one asks again (304 when the generation is the same). There is no CORS header: browsers of other sites get
+nothing."""
+TLS: Final = (b"strict-transport-security", b"max-age=31536000")
+MOST_HEADERS: Final = 64 * 2**10
+
+
+def secured(headers: Headers, *, tls: bool) -> Headers:
+    """With those that are not there yet."""
+    there = {name for name, _ in headers}
+    more = [(name, value) for name, value in SECURITY if name not in there]
+    return [*headers, *more, TLS] if tls and TLS[0] not in there else [*headers, *more]
+
+
+def check_request(scope: Scope, settings: Settings) -> None:
+    """ServiceError 414 for too long a URL, 431 for too long headers."""
+    size = len(scope.get("raw_path") or scope["path"]) + len(scope["query_string"])
+    if size > settings.limits.url_bytes:
+        limit = settings.limits.url_bytes
+        raise ServiceError(414, f"the URL is longer than {limit} bytes", hint="send the question in a $batch or as POST …/$query")  # fmt: skip # noqa: E501
+    if sum(len(name) + len(value) for name, value in scope["headers"]) > MOST_HEADERS:
+        raise ServiceError(431, f"the headers are longer than {MOST_HEADERS} bytes")
