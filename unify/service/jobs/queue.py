@@ -115,7 +115,7 @@ class Queue:
                 values,
             ).rowcount
             if ended:
-                _end_tasks(db, job_id, "aborted", stamp(now))
+                db.execute("UPDATE tasks SET status = 'aborted', ended = $now WHERE job_id = $job", values)
         return self.get(job_id)
 
     def forget(self, instance: str) -> None:

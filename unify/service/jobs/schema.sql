@@ -110,3 +110,17 @@ CREATE TABLE IF NOT EXISTS announced (
     run INTEGER NOT NULL,
     run_id TEXT NOT NULL                -- another one under this number: another instance of the same name
 );
+
+-- One row per segment, measure or hierarchy that the API has made or changed: who, when, and what was sent.
+CREATE TABLE IF NOT EXISTS authors (
+    instance TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,           -- changes over the API, from 1
+    created_by TEXT NOT NULL,
+    created TEXT NOT NULL,
+    updated_by TEXT NOT NULL,
+    updated TEXT NOT NULL,
+    said TEXT,                          -- JSON: the definition in the words of the client
+    PRIMARY KEY (instance, kind, name)
+);

@@ -6,14 +6,17 @@ from fastapi import APIRouter, FastAPI
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from starlette.types import ASGIApp
 
-from unify.service.management import instances
+from unify.service.management.instances import of_all as all_instances
+from unify.service.management.instances import of_one as one_instance
 from unify.service.management.openapi import COMMON
+from unify.service.management.schedules import router as schedules
+from unify.service.management.workflows import router as workflows
 
 PREFIX: Final = "/v1"
 """Of the client. Documents say `/api`, and some paths have none: the room answers those as this one."""
-OF_INSTANCE: Final[tuple[APIRouter, ...]] = (instances.of_one,)
+OF_INSTANCE: Final[tuple[APIRouter, ...]] = (one_instance, workflows, schedules)
 """Routers of what is asked of one instance."""
-OF_SERVICE: Final[tuple[APIRouter, ...]] = (instances.of_all,)
+OF_SERVICE: Final[tuple[APIRouter, ...]] = (all_instances,)
 """Routers of what is asked of the service."""
 
 
