@@ -46,13 +46,26 @@ class Meant:
 def by_values(engine: Engine, columns: Sequence[Meant]) -> list[Meant]:
     """The columns, with the meaning of those that values tell; the others as they are."""
     found = list(columns)
+    words = _WordsOf(engine)
     for i, column in enumerate(found):
-        if (meaning := _meaning(engine, column, found)) is not None:
+        if (meaning := _meaning(engine, column, found, words)) is not None:
             found[i] = replace(column, meaning=meaning)
     return found
 
 
-def _meaning(engine: Engine, column: Meant, columns: Sequence[Meant]) -> str | None:
+class _WordsOf(dict[tuple[str, str], set[str]]):
+    """The words of columns (entity, name), read when they are first asked for."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__()
+        self._engine = engine
+
+    def __missing__(self, column: tuple[str, str]) -> set[str]:
+        self[column] = found = set(_words(_some(self._engine, *column)))
+        return found
+
+
+def _meaning(engine: Engine, column: Meant, columns: Sequence[Meant], words: _WordsOf) -> str | None:
     """The meaning that the values of a column have elsewhere; None: its own."""
     own = {c.meaning for c in columns if c.entity == column.entity}
     wanted = {c.meaning for c in columns if c.entity != column.entity} - own
@@ -60,10 +73,10 @@ def _meaning(engine: Engine, column: Meant, columns: Sequence[Meant]) -> str | N
         wanted &= {VAGUE.get(column.meaning)}
     elif any(c.meaning == column.meaning and c.entity != column.entity for c in columns):
         return None  # its name tells: another entity has it too
-    values = _values(engine, column)
-    if not wanted or len(values) < FEW:
+    values = _values(engine, column) if wanted else []
+    if len(values) < FEW:
         return None
-    if not column.labelled and (label := _name(engine, column, columns, values)) is not None:
+    if not column.labelled and (label := _name(column, columns, values, words)) is not None:
         return label
     shares = {meaning: _elsewhere(engine, values, column, columns, meaning) for meaning in sorted(wanted)}
     best = max(shares, key=lambda meaning: shares[meaning])
@@ -96,21 +109,21 @@ def _elsewhere(engine: Engine, values: list[str], column: Meant, columns: Sequen
     return int(engine.fetch(Query(sql, {"values": values})).column(0)[0].as_py()) / len(values)
 
 
-def _name(engine: Engine, column: Meant, columns: Sequence[Meant], values: list[str]) -> str | None:
+def _name(column: Meant, columns: Sequence[Meant], values: list[str], words_of: _WordsOf) -> str | None:
     """The label of a name, where most words are words of names elsewhere and its entity has no such name."""
     own = {c.meaning for c in columns if c.entity == column.entity}
     if own & {FULL, FIRST, LAST}:
         return None
-    known = set(_words(v for c in columns if c.meaning in (FULL, FIRST, LAST) for v in _some(engine, c)))
+    known = {w for c in columns if c.meaning in (FULL, FIRST, LAST) for w in words_of[c.entity, c.name]}
     words = list(_words(values))
     if not words or sum(w in known for w in words) < NAMED * len(words):
         return None
     return FULL if len(words) > 1.5 * len(values) else None
 
 
-def _some(engine: Engine, column: Meant) -> list[str]:
-    table = quote(table_of(column.entity))
-    sql = f"SELECT {_folded(column.name)} AS v FROM {table} WHERE v IS NOT NULL ORDER BY hash(v), v LIMIT {WORDS_FROM}"
+def _some(engine: Engine, entity: str, name: str) -> list[str]:
+    table = quote(table_of(entity))
+    sql = f"SELECT {_folded(name)} AS v FROM {table} WHERE v IS NOT NULL ORDER BY hash(v), v LIMIT {WORDS_FROM}"
     return list(engine.fetch(Query(sql)).column(0).to_pylist())
 
 

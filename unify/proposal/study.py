@@ -14,9 +14,10 @@ import pyarrow as pa
 
 from unify.conflation.binding import bind, plan_of
 from unify.conflation.evidence.candidates import candidates
-from unify.conflation.evidence.model import Drawn, Model, Patterns, fit, patterns, probability
+from unify.conflation.evidence.model import Drawn, Model, Patterns, fit, probability, step_of
+from unify.conflation.evidence.patterns import all_levels, patterns_of
 from unify.conflation.evidence.run import read_values
-from unify.conflation.evidence.values import Codes, Compared, Floats, Ints
+from unify.conflation.evidence.values import Codes, Compared, Floats, Ints, Levels
 from unify.conflation.evidence.weights import Scorer
 from unify.conflation.normalize_lists import Lists
 from unify.conflation.prepare import prepare
@@ -129,11 +130,18 @@ def study(
     left, right = found.left[kept], found.right[kept]
     if not len(left):
         raise SpecError("no two records have anything telling in common", where="sources")
-    model, _, _ = fit(values, left, right, None, None if seeds is None else Drawn(is_seed, total))
-    step = -(-len(left) // WEIGHED)
-    left, right, said = _with_known(left[::step], right[::step], rids, labelled)
-    seen, place = patterns(values, left, right)
-    certainty = _sharpened(probability(Scorer(values, model).weigh(left, right)), place, said)
+    learned = step_of(len(left))
+    left, right = left[::learned], right[::learned]
+    level = all_levels(values, left, right)
+    compared = patterns_of(values, level)[0]
+    compared = Patterns(compared.levels, compared.pairs * learned)
+    model, _, _ = fit(values, left, right, None, None if seeds is None else Drawn(is_seed, total), compared)
+    weighed = -(-len(left) // WEIGHED)
+    step = learned * weighed
+    left, right, level = left[::weighed], right[::weighed], level[::weighed]
+    left, right, level, said = _with_known(values, left, right, level, rids, labelled)
+    seen, place = patterns_of(values, level)
+    certainty = _sharpened(probability(Scorer(values, model).weigh(left, right, known=level)), place, said)
     numbers = engine.fetch(Query("SELECT entity_no FROM records ORDER BY rid")).column(0).to_numpy()
     sizes = tuple(np.bincount(numbers, minlength=len(entities)).tolist())
     drawn = tuple(v.codes[is_seed, 0] for v in values)
@@ -167,8 +175,10 @@ def _places(engine: Engine, known: Sequence[Known]) -> tuple[Ints, Ints, Ints]:
     return np.minimum(a, b), np.maximum(a, b), said
 
 
-def _with_known(left: Ints, right: Ints, rids: Ints, labelled: tuple[Ints, Ints, Ints]) -> tuple[Ints, Ints, Ints]:
-    """The pairs, those that are labelled among them; and what labels say of each."""
+def _with_known(
+    values: Sequence[Compared], left: Ints, right: Ints, level: Levels, rids: Ints, labelled: tuple[Ints, Ints, Ints]
+) -> tuple[Ints, Ints, Levels, Ints]:
+    """The pairs and their levels, those that are labelled among them; and what labels say of each."""
     a, b = (np.searchsorted(rids, x) for x in labelled[:2])
     apart = a != b
     codes, first = np.unique((a * len(rids) + b)[apart], return_index=True)
@@ -176,7 +186,12 @@ def _with_known(left: Ints, right: Ints, rids: Ints, labelled: tuple[Ints, Ints,
     every = np.union1d(own, codes)
     said = np.full(len(every), NOTHING, dtype=np.int64)
     said[np.searchsorted(every, codes)] = labelled[2][apart][first]
-    return every // len(rids), every % len(rids), said
+    left, right = every // len(rids), every % len(rids)
+    levels = np.empty((len(every), len(values)), dtype=np.int8)
+    levels[np.searchsorted(every, own)] = level
+    new = np.flatnonzero(np.isin(every, codes))
+    levels[new] = all_levels(values, left[new], right[new])
+    return left, right, levels, said
 
 
 def _sharpened(certainty: Floats, place: Ints, said: Ints) -> Floats:

@@ -46,9 +46,10 @@ def _similarity(a: list[str], b: list[str], *, wordy: bool, least: float = 0.0) 
 
 
 def levels(values: Compared, left: Ints, right: Ints) -> tuple[Levels, Codes]:
-    """Level of every pair of records, and the code of the value both hold (NONE unless they are equal).
+    """Level of every pair of records, and the code of the value that they agree on: the one both hold, or of two alike
+    ones the more common (NONE at the lowest level, and where a side has no value).
 
-    With several columns the best combination counts, and among equal ones the rarest value.
+    With several columns the best combination counts, and among equally good ones the rarest value.
     """
     best = np.full(len(left), NONE, dtype=np.int8)
     agreed = np.full(len(left), NONE, dtype=np.int32)
@@ -57,11 +58,24 @@ def levels(values: Compared, left: Ints, right: Ints) -> tuple[Levels, Codes]:
         for y in range(width):
             a, b = values.codes[left, x], values.codes[right, y]
             found = _levels(values, a, b)
-            equal = found == values.levels - 1
-            rarer = equal & ((agreed == NONE) | (values.counts[a] < values.counts[agreed]))
-            agreed[rarer] = a[rarer]
+            common = np.where(values.counts[a] >= values.counts[b], a, b)
+            better = (found > best) | ((found == best) & (values.counts[common] < values.counts[agreed]))
+            chosen = (found > 0) & better
+            agreed[chosen] = common[chosen]
             np.maximum(best, found, out=best)
     return best, agreed
+
+
+def agreement(values: Compared, left: Ints, right: Ints) -> Codes:
+    """The code of the value that both records of a pair hold, the rarest of several; NONE unless they share one."""
+    agreed = np.full(len(left), NONE, dtype=np.int32)
+    width = values.codes.shape[1] if len(values.texts) else 0
+    for x in range(width):
+        for y in range(width):
+            a, b = values.codes[left, x], values.codes[right, y]
+            rarer = (a >= 0) & (a == b) & ((agreed == NONE) | (values.counts[a] < values.counts[agreed]))
+            agreed[rarer] = a[rarer]
+    return agreed
 
 
 def _levels(values: Compared, a: Codes, b: Codes) -> Levels:

@@ -90,9 +90,17 @@ class Drawn:
 
 
 def fit(
-    values: Sequence[Compared], left: Ints, right: Ints, lower: Flags | None, drawn: Drawn | None = None
+    values: Sequence[Compared],
+    left: Ints,
+    right: Ints,
+    lower: Flags | None,
+    drawn: Drawn | None = None,
+    found: Patterns | None = None,
 ) -> tuple[Model, Patterns, Learned]:
-    """The model of these records, from their candidate pairs; with `drawn`, from those with a seed in them."""
+    """The model of these records, from their candidate pairs; with `drawn`, from those with a seed in them.
+
+    found   the candidates' patterns where they are known
+    """
     counts = [v.levels for v in values]
     if drawn is None:
         records = len(values[0].codes)
@@ -103,7 +111,7 @@ def fit(
         pairs = all_pairs(records, None) - all_pairs(records - len(chosen), None)
         one, other = random_pairs(len(chosen), None)
         among = sampled(values, chosen[one], chosen[other], lower, drawn.seeds)
-    found = _studied(values, left, right)
+    found = _studied(values, left, right) if found is None else found
     everybody = [shares(among, k, n, among.pairs.astype(np.float64)) for k, n in enumerate(counts)]
     guess = min(FIRST_GUESS, FIRST_MATCHES * records / max(all_pairs(records, lower), 1))
     learned = learn(found, everybody, pairs, guess, among=among, traits=traits(values))
@@ -113,8 +121,11 @@ def fit(
 
 def _studied(values: Sequence[Compared], left: Ints, right: Ints) -> Patterns:
     """Patterns of the candidates; when there are many, of every so many-th, counted for the others too."""
-    step = -(-len(left) // STUDIED)
-    if step < 2:
-        return patterns(values, left, right)[0]
+    step = step_of(len(left))
     found, _ = patterns(values, left[::step], right[::step])
     return Patterns(found.levels, found.pairs * step)
+
+
+def step_of(candidates: int) -> int:
+    """EM learns from every so many-th of these candidates."""
+    return max(1, -(-candidates // STUDIED))

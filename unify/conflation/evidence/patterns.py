@@ -49,14 +49,27 @@ class Sampled:
 
 def patterns(values: Sequence[Compared], left: Ints, right: Ints) -> tuple[Patterns, Ints]:
     """Agreement patterns of pairs, and the pattern of every pair."""
-    radix = np.cumprod([1, *(v.levels + 1 for v in values)])
-    if radix.dtype != np.int64 or float(np.prod([float(v.levels + 1) for v in values])) > 2**62:
-        raise ValueError("too many comparisons and levels for one number")
-    codes = np.zeros(len(left), dtype=np.int64)
+    return patterns_of(values, all_levels(values, left, right))
+
+
+def all_levels(values: Sequence[Compared], left: Ints, right: Ints) -> Levels:
+    """The level of every comparison of every pair: pairs × comparisons."""
+    found = np.empty((len(left), len(values)), dtype=np.int8)
     for start in range(0, len(left), CHUNK):
         some = slice(start, start + CHUNK)
         for k, v in enumerate(values):
-            codes[some] += (levels(v, left[some], right[some])[0].astype(np.int64) + 1) * radix[k]
+            found[some, k] = levels(v, left[some], right[some])[0]
+    return found
+
+
+def patterns_of(values: Sequence[Compared], found: Levels) -> tuple[Patterns, Ints]:
+    """Agreement patterns of pairs whose levels are known, and the pattern of every pair."""
+    radix = np.cumprod([1, *(v.levels + 1 for v in values)])
+    if radix.dtype != np.int64 or float(np.prod([float(v.levels + 1) for v in values])) > 2**62:
+        raise ValueError("too many comparisons and levels for one number")
+    codes = np.zeros(len(found), dtype=np.int64)
+    for k in range(len(values)):
+        codes += (found[:, k].astype(np.int64) + 1) * radix[k]
     distinct, place, pairs = np.unique(codes, return_inverse=True, return_counts=True)
     split = [distinct // radix[k] % (v.levels + 1) - 1 for k, v in enumerate(values)]
     return Patterns(np.stack(split, axis=1).astype(np.int8), pairs.astype(np.int64)), place

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from unify.conflation.evidence.kinds import combined
-from unify.conflation.evidence.levels import levels
+from unify.conflation.evidence.levels import agreement, levels
 from unify.conflation.evidence.model import Model
 from unify.conflation.evidence.values import NONE, Codes, Compared, Flags, Floats, Ints, Levels
 
@@ -22,7 +22,7 @@ RARER = 20
 
 @dataclass(frozen=True)
 class Part:
-    """One comparison of many pairs: level (NONE: a side has no value), the value both hold, weight, rarity, overlap.
+    """One comparison of many pairs: level (NONE: a side has no value), the value agreed on, weight, rarity, overlap.
 
     overlap   taken away because another comparison already says part of it: 0 or less
     """
@@ -41,27 +41,41 @@ class Scorer:
         self.values, self.model = values, model
         self.rarity = [_rarity(v, float(model.u[k][-1])) for k, v in enumerate(values)]
 
-    def parts(self, left: Ints, right: Ints) -> list[Part]:
-        """Every comparison of the pairs, apart."""
+    def parts(self, left: Ints, right: Ints, known: Levels | None = None) -> list[Part]:
+        """Every comparison of the pairs, apart; `known`: pairs × comparisons, their levels."""
         made = []
         for k, values in enumerate(self.values):
-            level, agreed = levels(values, left, right)
-            there, equal = level != NONE, agreed != NONE
-            weight, rarity = np.zeros(len(left)), np.zeros(len(left))
+            if known is None:
+                level, agreed = levels(values, left, right)
+            else:
+                level, agreed = known[:, k], agreement(values, left, right)
+            there = level != NONE
+            weight = np.zeros(len(left))
             weight[there] = self.model.weight(k)[level[there]]
-            rarity[equal] = self.rarity[k][agreed[equal]]
-            made.append(Part(level, agreed, weight, rarity, np.zeros(len(left))))
+            made.append(Part(level, agreed, weight, self._rarities(k, level, agreed), np.zeros(len(left))))
         levels_of, weights = [p.level for p in made], [p.weight + p.rarity for p in made]
         for overlap in self.model.overlaps:
             made[overlap.comparison].overlap[:] = -overlap.taken(levels_of, weights)
         return made
 
-    def weigh(self, left: Ints, right: Ints, chunk: int = 2_000_000) -> Floats:
-        """The log odds that each pair is one customer."""
+    def _rarities(self, comparison: int, level: Levels, agreed: Codes) -> Floats:
+        """What the value agreed on adds. Of alike values a rare one adds and a common one takes nothing.
+
+        Strangers whose values are alike hold common ones, so that is in the level's u already.
+        """
+        rarity = np.zeros(len(level))
+        found = agreed != NONE
+        rarity[found] = self.rarity[comparison][agreed[found]]
+        alike = level < self.values[comparison].levels - 1
+        rarity[alike] = np.maximum(rarity[alike], 0.0)
+        return rarity
+
+    def weigh(self, left: Ints, right: Ints, chunk: int = 2_000_000, known: Levels | None = None) -> Floats:
+        """The log odds that each pair is one customer; `known`: pairs × comparisons, their levels."""
         total = np.empty(len(left))
         for start in range(0, len(left), chunk):
             some = slice(start, start + chunk)
-            parts = self.parts(left[some], right[some])
+            parts = self.parts(left[some], right[some], None if known is None else known[some])
             alone = self.model.prior + sum(p.weight + p.rarity + p.overlap for p in parts)
             same, different = self.kinds(np.asarray(alone), parts)
             total[some] = alone + same + different
@@ -95,8 +109,9 @@ class Scorer:
         best = np.zeros((len(self.values), len(left)))
         for k, values in enumerate(self.values):
             equal, there = _equality(values, left, right)
-            best[k, there] = self.model.weight(k)[-2] if values.levels > 1 else 0.0
-            best[k, equal] = self.model.weight(k)[-1] + self._rarest(k, left[equal])
+            rarest = self._rarest(k, left)
+            best[k, there] = self.model.weight(k)[-2] + np.maximum(rarest[there], 0.0)
+            best[k, equal] = self.model.weight(k)[-1] + rarest[equal]
             unequal.append(there & ~equal)
             for c, (_, shared) in enumerate(classes):
                 most[c] += _of_class(best[k], float(shared[k]))
@@ -106,15 +121,15 @@ class Scorer:
                 places, most, best = places[reach], most[:, reach], best[:, reach]
                 unequal = [u[reach] for u in unequal]
             asked = np.flatnonzero(unequal[k])
-            level, _ = levels(self.values[k], left[places[asked]], right[places[asked]])
-            weight = self.model.weight(k)[level]
+            level, agreed = levels(self.values[k], left[places[asked]], right[places[asked]])
+            weight = self.model.weight(k)[level] + self._rarities(k, level, agreed)
             for c, (_, shared) in enumerate(classes):
                 a = float(shared[k])
                 most[c, asked] += _of_class(weight, a) - _of_class(best[k, asked], a)
         return np.asarray(places[most.max(axis=0) >= least], dtype=np.int64)
 
     def _rarest(self, comparison: int, rows: Ints) -> Floats:
-        """The most that rarity can add to the equality of each record's values."""
+        """The most that rarity can add to what each record's values agree with."""
         rarity, codes = self.rarity[comparison], self.values[comparison].codes[rows]
         return np.asarray(np.where(codes == NONE, -np.inf, rarity[codes]).max(axis=1), dtype=np.float64)
 
