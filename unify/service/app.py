@@ -21,6 +21,7 @@ from unify.service.data.room import DataRoom
 from unify.service.database import ServiceDatabase
 from unify.service.errors import status_of
 from unify.service.hot.answer import Hot
+from unify.service.hot.room import MembershipRoom
 from unify.service.management.pages import PagesRoom
 from unify.service.management.room import ManagementRoom
 from unify.service.operations.log import SLOW_MS, configure, logger
@@ -53,6 +54,7 @@ class Service:
             DataRoom(self),
             OperationsRoom(self),
             AccessRoom(self),
+            MembershipRoom(self),
             PagesRoom(self),
             ManagementRoom(self),  # takes what no other does
         )

@@ -14,6 +14,8 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
+BARE = (204, 304)
+"""Of a 304 the length would be that of the answer that is not sent (RFC 9110, 8.6)."""
 JSON = (b"content-type", b"application/json")
 
 
@@ -47,9 +49,9 @@ async def body_of(receive: Receive, most: int) -> bytes:
 
 
 async def respond(send: Send, status: int, body: bytes = b"", headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
-    """One whole answer. `content-length` is added; a content type is the caller's to say."""
-    length = (b"content-length", b"%d" % len(body))
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    """One whole answer. `content-length` is added, unless there can be no content; a content type is the caller's."""
+    length = [(b"content-length", b"%d" % len(body))] if status not in BARE else []
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, *length]})
     await send({"type": "http.response.body", "body": body})
 
 

@@ -22,7 +22,7 @@ from segments.odata.answers.entity_sets import alternate_keys, entity_set, publi
 from segments.odata.answers.formats import converted, json_text
 from segments.predicates.fields import Attribute
 from segments.relationships import CUSTOMER
-from unify.core.names import quote
+from unify.core.names import quote, table_of
 from unify.core.steps import Query
 from unify.engines.duckdb import DuckDBEngine
 from unify.service.hot import index
@@ -190,6 +190,7 @@ class Rows:
         self.columns: tuple[str, ...] = tuple(facts["columns"])
         self.alternates: dict[str, str] = facts["alternates"]
         self.project: str = facts["project"]
+        self.entities = {name: entity for entity in self.alternates.values() for name in (entity, table_of(entity))}
         self.ids = index.Index(pack, "ids", places=False)
         self._retired = index.Index(pack, "retired", places=True)
         self._records = index.Index(pack, "records", places=True)

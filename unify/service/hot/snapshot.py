@@ -48,6 +48,10 @@ class Snapshot:
             return None
         return self.segments.get(segment)
 
+    def in_force(self, now: float) -> list[str]:
+        """Names of the segments that are in force, sorted."""
+        return [name for name in self.segments if self.members(name, now) is not None]
+
     def seen(self, segments: tuple[str, ...]) -> Members:
         """The customers in one of some segments, all of which are in force."""
         return self._set(segments, lambda: union([self.segments[name] for name in segments]))
