@@ -209,10 +209,22 @@ class Telling:
                         share = shared.setdefault(rid, {})
                         share[number] = share.get(number, 0.0) + 1 / len(forms.rule.when)
                         rarity[rid] = min(rarity.get(rid, len(found[at])), len(found[at]))
-        for rid, cut in self.outcome.cuts:
-            shared.setdefault(rid, {})[cut.rule or min(self.forms)] = 2.0
+        for (
+            rid,
+            cut,
+        ) in self.outcome.cuts:  # a cut link may be between others of its customer: by a rule that is not ours
+            tried = [cut.rule] if cut.rule in self.forms else sorted(self.forms)
+            if fits := [n for n in tried if self._concerns(self.forms[n], rid)]:
+                shared.setdefault(rid, {})[fits[0]] = 2.0
         chosen = sorted(shared, key=lambda rid: (-max(shared[rid].values()), rarity.get(rid, 0), rid))[:LOOKED_AT]
         return [(rid, self._likeliest(shared[rid])) for rid in chosen]
+
+    def _concerns(self, forms: RuleForms, rid: int) -> bool:
+        """Whether a rule can be asked about the new record and that one."""
+        mine, other = self.asked.entity, self.asked.subject_of(rid).entity
+        return any(
+            forms.takes(one, mine) and forms.takes(two, other) for one, two in (("left", "right"), ("right", "left"))
+        )
 
     def _likeliest(self, shares: Mapping[int, float]) -> list[int]:
         numbers = [n for n in shares if not self.forms[n].rule.scored]

@@ -13,6 +13,7 @@ from unify.conflation.evidence.levels import CUTS, levels
 from unify.conflation.evidence.model import (
     Model,
     Patterns,
+    first_m,
     fit,
     learn,
     level_weights,
@@ -156,6 +157,22 @@ def test_a_level_that_hardly_occurs_decides_nothing():
     """A few pairs at the lowest level, and one of a match by chance: it does not lift the levels above it."""
     model = Model((np.array([0.002, 0.002, 0.996]),), (np.array([0.008, 0.982, 0.01]),), 0.0)
     assert model.weight(0)[1] < -5
+
+
+def test_of_alike_values_a_rare_one_adds_what_it_would_alone_and_a_common_one_takes_nothing():
+    """Kowalczyk is rare and Kowalczik is it, misspelled; Smith is common, and so is nearly Smith."""
+    values = [column(["smith"] * 80 + ["smyth"] * 5 + ["kowalczyk"] * 12 + ["kowalczik"] + ["quill"] * 2)]
+    level_of_alike = int(levels(values[0], np.array([80]), np.array([0]))[0][0])
+    assert 0 < level_of_alike < values[0].levels - 1
+    u = np.r_[np.full(values[0].levels - 1, 0.4 / (values[0].levels - 1)), 0.6]
+    model = Model((first_m(values[0].levels),), (u,), -5.0)
+    scorer = Scorer(values, model)
+    both_smith, nearly_smith, both_kowalczyk, nearly_kowalczyk, strangers = scorer.parts(
+        np.array([0, 0, 86, 86, 0]), np.array([1, 80, 87, 97, 86])
+    )[0].rarity
+    assert both_smith < 0 == nearly_smith
+    assert nearly_kowalczyk == both_kowalczyk > 0
+    assert strangers == 0
 
 
 def test_a_rare_value_weighs_more_within_bounds():
