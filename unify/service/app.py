@@ -50,6 +50,8 @@ class Service:
         self.gate = Gate(settings, self.guard)
         self.record = Record(settings, self.guard)
         self.hot = Hot(self)
+        self.exports = 0
+        """Of whole sets, at work in this process."""
         self.rooms: tuple[Room, ...] = (
             DataRoom(self),
             OperationsRoom(self),

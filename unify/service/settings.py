@@ -62,6 +62,10 @@ class Limits(Noun):
     """Until a client has sent its request whole, but for a body that keeps coming."""
     batch_requests: int = Field(default=1000, ge=1)
     """In one `$batch`."""
+    exports: int = Field(default=2, ge=1)
+    """Of whole sets at once, per worker; one more is 429. Each holds one of `questions` for as long as it takes."""
+    export_seconds: float = Field(default=3600, gt=0)
+    """Of one export."""
 
 
 class Settings(Noun):
@@ -97,6 +101,8 @@ class Settings(Noun):
     """How lines are written."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least that is written."""
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^/?#\s]+$")
+    """What links begin with, where a proxy stands in front, e.g. `https://data.example.org`; null: as asked."""
     stale_seconds: float | None = Field(default=None, gt=0)
     """`/readyz` fails when the published generation of any instance is older; null: never."""
     limits: Limits = Limits()

@@ -98,8 +98,12 @@ def export_of(
     return _by_pages(made)
 
 
-def _no_set(what: str) -> QueryError:
-    return QueryError(f"{what} is no set that could be exported", where="path", hint="name an entity set")
+class NotASetError(QueryError):
+    """One row, a value or a document: it is answered, not exported."""
+
+
+def _no_set(what: str) -> NotASetError:
+    return NotASetError(f"{what} is no set that could be exported", where="path", hint="name an entity set")
 
 
 # ── by pages ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -228,4 +232,4 @@ def _joined(column: pa.Array) -> bytes:
     return bytes(memoryview(data)[first:last]) if last > first else b""
 
 
-__all__ = ["Export", "export_of"]
+__all__ = ["Export", "NotASetError", "export_of"]

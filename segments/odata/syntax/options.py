@@ -49,7 +49,9 @@ OF_STAR: Final = frozenset(("levels",))
 OF_SELECT: Final = OF_REF | {"compute", "select", "@"}
 """Options that may stand in parentheses; `@` are parameter aliases."""
 
-FORMAT: Final = re.compile(r"(?:atom|json|xml|[\w.!$&'()*+,;=:@~-]+/[\w.!$&'()*+,;=:@~-]+)\Z", re.IGNORECASE | re.ASCII)
+FORMAT: Final = re.compile(
+    r"(?:atom|json|xml|csv|[\w.!$&'()*+,;=:@~-]+/[\w.!$&'()*+,;=:@~-]+)\Z", re.IGNORECASE | re.ASCII
+)
 VERSION: Final = re.compile(r"(?:\*|[\w.~-]+)\Z", re.ASCII)
 LARGEST: Final = 2**63 - 1
 """No page begins beyond it: DuckDB counts rows in 64 bits."""
