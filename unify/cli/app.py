@@ -4,7 +4,20 @@ from typing import Annotated
 
 import typer
 
-from unify.cli import build, look, manage, measure, odata, relate, resolve, review, segment_convert, serve, suggest
+from unify.cli import (
+    access,
+    build,
+    look,
+    manage,
+    measure,
+    odata,
+    relate,
+    resolve,
+    review,
+    segment_convert,
+    serve,
+    suggest,
+)
 from unify.cli.options import BUILD, LOOK, MANAGE
 from unify.cli.parsing import InitCommand
 
@@ -60,6 +73,8 @@ app.add_typer(segment_convert.segment, name="segment", rich_help_panel=LOOK)
 app.add_typer(measure.measure, name="measure", rich_help_panel=LOOK)
 app.add_typer(relate.relationship, name="relationship", rich_help_panel=LOOK)
 app.command("serve", rich_help_panel=MANAGE)(serve.serve)
+app.add_typer(access.access, name="access", rich_help_panel=MANAGE)
+app.command("dev-cert", rich_help_panel=MANAGE)(access.dev_cert)
 app.command("runs", rich_help_panel=MANAGE)(manage.runs)
 app.command("generations", rich_help_panel=MANAGE)(manage.generations)
 app.command("rollback", rich_help_panel=MANAGE)(manage.rollback)

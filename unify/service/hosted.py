@@ -47,13 +47,17 @@ class Hosted:
         Nothing to look up where nothing is withheld; else blocking (DuckDB, 50 ms) once for each generation.
         """
         policy = self.policy(caller)
-        if policy.everything or (number := self.generation()) is None:
-            return EVERYTHING
-        if self._schema is None or self._schema[0] != number:
+        schema = None if policy.everything else self.schema()
+        return EVERYTHING if schema is None else visibility_of(schema, policy)
+
+    def schema(self) -> Schema | None:
+        """The columns of the published generation and what they tell; None before there is one. As blocking."""
+        number = self.generation()
+        if number is not None and (self._schema is None or self._schema[0] != number):
             generation, pin = self.store.pin_published()
             with pin:
                 self._schema = (generation.number, schema_on(generation))
-        return visibility_of(self._schema[1], policy)
+        return self._schema[1] if self._schema is not None and number is not None else None
 
     @cached_property
     def draft(self) -> Draft:

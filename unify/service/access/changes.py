@@ -1,4 +1,4 @@
-"""Changes of who may do what; blocking. Each is one transaction that moves the stamp; none leaves nobody in charge."""
+"""Changes of who may do what; blocking. Each is one transaction, and none leaves nobody in charge."""
 
 import json
 import re
@@ -44,7 +44,6 @@ class Changes:
     def _change(self) -> Iterator[sqlite3.Connection]:
         with self._guard.database.write() as db:
             yield db
-            db.execute("UPDATE access_stamp SET value = value + 1")
         self._guard.registry.look()
 
     # ── keys ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -161,13 +160,18 @@ class Changes:
             _check_word("columns", word, CLASSES)
         with self._change() as db:
             _principal(db, principal, kind)
-            for name, value in (("columns", columns), ("segments", segments)):
-                if value is not None:
-                    plain = sorted(set(value)) if name == "columns" else {k: sorted(set(v)) for k, v in value.items()}  # type: ignore[union-attr]
-                    db.execute(
-                        f"UPDATE access_principals SET {name} = $value WHERE principal = $principal",
-                        {"value": json.dumps(plain), "principal": principal},
-                    )
+            if columns is not None:
+                db.execute(
+                    "UPDATE access_principals SET columns = $columns WHERE principal = $principal",
+                    {"columns": json.dumps(sorted(set(columns))), "principal": principal},
+                )
+            if segments is not None:
+                db.execute("DELETE FROM access_segments WHERE principal = $principal", {"principal": principal})
+            for instance, names in (segments or {}).items():
+                db.execute(
+                    "INSERT INTO access_segments VALUES ($principal, $instance, $segments)",
+                    {"principal": principal, "instance": instance, "segments": json.dumps(sorted(set(names)))},
+                )
 
     def show(self, instance: str, table: str, column: str, shown: Shown | None, *, audience: str = "") -> None:
         """How a column is shown to an audience, `` (all but admins), `role:reader` or `principal:…`; None: as it tells.
@@ -189,19 +193,6 @@ class Changes:
                 db.execute(
                     "INSERT INTO access_columns VALUES ($instance, $table, $column, $audience, $shown)",
                     {**place, "shown": shown},
-                )
-
-    def forget_instance(self, instance: str) -> None:
-        """All that was said of an instance that is deleted: another of that name begins without it."""
-        with self._change() as db:
-            for table in ("access_roles", "access_columns"):
-                db.execute(f"DELETE FROM {table} WHERE instance = $instance", {"instance": instance})
-            rows = db.execute("SELECT principal, segments FROM access_principals WHERE segments <> '{}'").fetchall()
-            for row in rows:
-                kept = {name: value for name, value in json.loads(row["segments"]).items() if name != instance}
-                db.execute(
-                    "UPDATE access_principals SET segments = $kept WHERE principal = $principal",
-                    {"kept": json.dumps(kept), "principal": row["principal"]},
                 )
 
 

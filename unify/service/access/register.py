@@ -100,12 +100,15 @@ def _read(database: ServiceDatabase) -> Register:
         roles: dict[str, dict[str, Role]] = {}
         for row in db.execute("SELECT * FROM access_roles"):
             roles.setdefault(row["principal"], {})[row["instance"]] = Role(row["role"])
+        segments: dict[str, dict[str, tuple[str, ...]]] = {}
+        for row in db.execute("SELECT * FROM access_segments"):
+            segments.setdefault(row["principal"], {})[row["instance"]] = tuple(json.loads(row["segments"]))
         principals = {
             row["principal"]: Principal(
                 row["principal"],
                 row["kind"],
                 frozenset(json.loads(row["columns"])),
-                {name: tuple(segments) for name, segments in json.loads(row["segments"]).items()},
+                segments.get(row["principal"], {}),
                 roles.get(row["principal"], {}),
             )
             for row in db.execute("SELECT * FROM access_principals")

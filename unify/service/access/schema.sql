@@ -1,4 +1,4 @@
--- Who may do what. Every change adds one to the stamp in its own transaction: workers look at it twice a second.
+-- Who may do what. Every change moves the stamp, by the triggers below: workers look at it twice a second.
 CREATE TABLE IF NOT EXISTS access_stamp (one INTEGER PRIMARY KEY CHECK (one = 1), value INTEGER NOT NULL);
 INSERT OR IGNORE INTO access_stamp VALUES (1, 0);
 
@@ -7,7 +7,6 @@ CREATE TABLE IF NOT EXISTS access_principals (
     principal TEXT PRIMARY KEY,
     kind      TEXT NOT NULL CHECK (kind IN ('user', 'group', 'app')),
     columns   TEXT NOT NULL DEFAULT '[]',   -- JSON: column classes shown in clear
-    segments  TEXT NOT NULL DEFAULT '{}',   -- JSON: instance → segments whose customers are shown
     created   TEXT NOT NULL
 );
 
@@ -16,6 +15,14 @@ CREATE TABLE IF NOT EXISTS access_roles (
     principal TEXT NOT NULL REFERENCES access_principals ON DELETE CASCADE,
     instance  TEXT NOT NULL,
     role      INTEGER NOT NULL CHECK (role BETWEEN 1 AND 4),
+    PRIMARY KEY (principal, instance)
+) WITHOUT ROWID;
+
+-- one row per principal and instance of which it sees some customers only
+CREATE TABLE IF NOT EXISTS access_segments (
+    principal TEXT NOT NULL REFERENCES access_principals ON DELETE CASCADE,
+    instance  TEXT NOT NULL,
+    segments  TEXT NOT NULL,                -- JSON: customers in one of these; an empty list: nobody
     PRIMARY KEY (principal, instance)
 ) WITHOUT ROWID;
 
@@ -44,6 +51,37 @@ CREATE TABLE IF NOT EXISTS access_columns (
     shown       TEXT NOT NULL CHECK (shown IN ('clear', 'masked', 'hidden')),
     PRIMARY KEY (instance, table_name, column_name, audience)
 ) WITHOUT ROWID;
+
+CREATE TRIGGER IF NOT EXISTS access_principals_insert AFTER INSERT ON access_principals
+BEGIN UPDATE access_stamp SET value = value + 1; END;
+CREATE TRIGGER IF NOT EXISTS access_principals_update AFTER UPDATE ON access_principals
+BEGIN UPDATE access_stamp SET value = value + 1; END;
+CREATE TRIGGER IF NOT EXISTS access_principals_delete AFTER DELETE ON access_principals
+BEGIN UPDATE access_stamp SET value = value + 1; END;
+CREATE TRIGGER IF NOT EXISTS access_roles_insert AFTER INSERT ON access_roles
+BEGIN UPDATE access_stamp SET value = value + 1; END;
+CREATE TRIGGER IF NOT EXISTS access_roles_update AFTER UPDATE ON access_roles
+BEGIN UPDATE access_stamp SET value = value + 1; END;
+CREATE TRIGGER IF NOT EXISTS access_roles_delete AFTER DELETE ON access_roles
+BEGIN UPDATE access_stamp SET value = value + 1; END;
+CREATE TRIGGER IF NOT EXISTS access_segments_insert AFTER INSERT ON access_segments
+BEGIN UPDATE access_stamp SET value = value + 1; END;
+CREATE TRIGGER IF NOT EXISTS access_segments_update AFTER UPDATE ON access_segments
+BEGIN UPDATE access_stamp SET value = value + 1; END;
+CREATE TRIGGER IF NOT EXISTS access_segments_delete AFTER DELETE ON access_segments
+BEGIN UPDATE access_stamp SET value = value + 1; END;
+CREATE TRIGGER IF NOT EXISTS access_keys_insert AFTER INSERT ON access_keys
+BEGIN UPDATE access_stamp SET value = value + 1; END;
+CREATE TRIGGER IF NOT EXISTS access_keys_update AFTER UPDATE ON access_keys
+BEGIN UPDATE access_stamp SET value = value + 1; END;
+CREATE TRIGGER IF NOT EXISTS access_keys_delete AFTER DELETE ON access_keys
+BEGIN UPDATE access_stamp SET value = value + 1; END;
+CREATE TRIGGER IF NOT EXISTS access_columns_insert AFTER INSERT ON access_columns
+BEGIN UPDATE access_stamp SET value = value + 1; END;
+CREATE TRIGGER IF NOT EXISTS access_columns_update AFTER UPDATE ON access_columns
+BEGIN UPDATE access_stamp SET value = value + 1; END;
+CREATE TRIGGER IF NOT EXISTS access_columns_delete AFTER DELETE ON access_columns
+BEGIN UPDATE access_stamp SET value = value + 1; END;
 
 -- one row per key that tokens are signed with
 CREATE TABLE IF NOT EXISTS access_signing (

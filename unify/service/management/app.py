@@ -6,17 +6,22 @@ from fastapi import APIRouter, FastAPI
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from starlette.types import ASGIApp
 
+from unify.service.management.hierarchies import router as hierarchies
 from unify.service.management.instances import of_all as all_instances
 from unify.service.management.instances import of_one as one_instance
+from unify.service.management.keys import of_all as all_access
+from unify.service.management.keys import of_one as access
 from unify.service.management.openapi import COMMON
+from unify.service.management.roles import of_one as roles
 from unify.service.management.schedules import router as schedules
+from unify.service.management.segments import router as segments
 from unify.service.management.workflows import router as workflows
 
 PREFIX: Final = "/v1"
 """Of the client. Documents say `/api`, and some paths have none: the room answers those as this one."""
-OF_INSTANCE: Final[tuple[APIRouter, ...]] = (one_instance, workflows, schedules)
+OF_INSTANCE: Final[tuple[APIRouter, ...]] = (one_instance, segments, hierarchies, workflows, schedules, roles, access)
 """Routers of what is asked of one instance."""
-OF_SERVICE: Final[tuple[APIRouter, ...]] = (all_instances,)
+OF_SERVICE: Final[tuple[APIRouter, ...]] = (all_instances, all_access)
 """Routers of what is asked of the service."""
 
 
