@@ -3,7 +3,8 @@
 Examples of one page share one folder and one namespace and run in order, as a reader would type them:
 
     python   runs; a value before `# → text` is compared with the text, as is what stands in `print(…)  # → text`
-    bash     `unify …` runs for real; of `make x` the target must exist, of `python -m benchmarks …` the options
+    bash     `unify …` runs for real, `unify serve …` until the page ends, and `curl …` asks it; of `make x` the target
+             must exist, of `python -m benchmarks …` the options
     yaml     behind `<!-- file: name -->` a whole project, written to that file; else a fragment, read as part of one
     text     behind `<!-- from the demo -->`: every line is one that the demo prints, in that order
 """
@@ -23,6 +24,7 @@ from sybil.parsers.markdown import CodeBlockParser
 
 import benchmarks.__main__
 import unify
+from tests.house.served_examples import Served
 from unify.cli.app import app
 from unify.instance import Instance
 from unify.spec import Project
@@ -47,9 +49,14 @@ FILE_MARK = re.compile(r"<!-- file: (\S+) -->\s*\Z")
 # ── examples ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def served(example):
+    """The services of a page; whoever evaluates its examples stops them."""
+    return example.namespace.setdefault("_served", Served())
+
+
 def run_python(example):
     lines = []
-    for line in str(example.parsed).splitlines():
+    for line in served(example).told(str(example.parsed)).splitlines():
         found = CHECKED.match(line)
         if not found:
             lines.append(line)
@@ -70,7 +77,13 @@ def run_bash(example):
         words = shlex.split(line, comments=True)
         if not words:
             continue
-        if words[0] == "unify":
+        if words[:2] == ["unify", "serve"]:
+            served(example).start(words[1:])
+        elif words[0] == "curl":
+            served(example).curl(line)
+        elif words[:2] == ["pip", "install"]:
+            assert re.match(r"unify-customer-data(\[(service)\])?$", words[-1]), line
+        elif words[0] == "unify":
             done = subprocess.run(
                 [sys.executable, "-m", "unify", *words[1:]], capture_output=True, text=True, check=False
             )
@@ -137,8 +150,11 @@ def test_examples_run(page, tmp_path, monkeypatch, request):
     else:
         shutil.copytree(request.getfixturevalue("acme"), folder)
     monkeypatch.chdir(folder)
-    for example in examples:
-        example.evaluate()
+    try:
+        for example in examples:
+            example.evaluate()
+    finally:
+        served(examples[0]).stop()
 
 
 def test_the_readme_has_an_example_of_everything():
