@@ -31,7 +31,7 @@ class Made:
 
 
 def make(folder: Path, days: int = 90) -> Made:
-    """Write `authority.pem`, `localhost.pem` and `localhost.key`, for nobody else to read; StoreError when one is there."""
+    """Write `authority.pem`, `localhost.pem`, `localhost.key`, for the owner alone; StoreError when one is there."""
     made = Made(folder / "authority.pem", folder / "localhost.pem", folder / "localhost.key")
     there = [path for path in (made.authority, made.certificate, made.key) if path.exists()]
     if there:

@@ -29,13 +29,15 @@ from unify.service.access.visibility import Policy, Visibility, visibility_of
 from unify.service.errors import ServiceError
 from unify.spec import Project
 from unify.store import Generation, Store
+from unify.verbs.segment_answers import SegmentInfo
 from unify.verbs.segment_stage import declared_in, usable_of
 from unify.verbs.segment_tables import file_of
+from unify.verbs.segments import Segments
 
 VERBS: Final = frozenset((
     "engine", "interrupt", "published", "generations", "tables", "customer_id", "table", "customers", "profile",
     "entities", "customer", "timeline", "odata", "relationships", "relationship_paths", "status", "close",
-    "project", "explainer", "suggest_labels", "reading", "generation",
+    "project", "explainer", "suggest_labels", "reading", "generation", "segments",
 ))  # fmt: skip
 """What may be asked. `project` and `explainer` are for other verbs; no answer holds them."""
 
@@ -96,6 +98,10 @@ class RestrictedInstance(Instance):
             self._open_number, self._state = generation.number, state
         return self._engine
 
+    def segments(self) -> Any:
+        """Their names and sizes, to be looked through; of them nothing can be opened or changed."""
+        return SeenSegments(self.store, self._policy.segments)
+
     @contextmanager
     def reading(self, generation: Generation) -> Iterator[DuckDBEngine]:
         """The same on another kept generation, for as long as the block lasts; the caller pins it."""
@@ -120,6 +126,35 @@ class RestrictedInstance(Instance):
             engine.close()
             raise
         return engine
+
+
+class SeenSegments:
+    """The segments of an instance as a list of SegmentInfo. `rows`: segments whose customers alone are shown."""
+
+    def __init__(self, store: Store, rows: tuple[str, ...] | None) -> None:
+        self._segments, self._store, self._rows = Segments(store), store, rows
+
+    def __iter__(self) -> Iterator[SegmentInfo]:
+        return iter([self._seen(info) for info in self._segments.all()])
+
+    def __len__(self) -> int:
+        return len(self._segments)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._segments
+
+    def get(self, name: str) -> SegmentInfo:
+        """One of them; NotFoundError."""
+        return self._seen(self._segments.get(name))
+
+    def _seen(self, info: SegmentInfo) -> SegmentInfo:
+        """Without the text of an error, which may name anything, and with the members who are shown."""
+        members = info.members
+        if self._rows is not None and members is not None:
+            reading = self._segments.reading()
+            allowed = _members(self._store, reading.opened.project, reading.generation.number, self._rows)
+            members = len(reading.bitmap(info.name) & allowed) if info.state == "active" else None
+        return info.model_copy(update={"error": None, "members": members})
 
 
 def _look(engine: RestrictedEngine) -> tuple[Schema, dict[str, dict[str, str]]]:

@@ -25,7 +25,8 @@ ALLOWED: Final = "allowed_customers"
 """Scratch table of ordinals, where rows are restricted."""
 EMPTY: Final = ("rules", "list_values", "links", "cuts", "overrides")
 """Tables that finding a customer looks at, and of which nothing is shown."""
-PLAIN: Final = Told("pii", "other")
+PLAIN: Final = Told("sensitive")
+"""Of a column that tells nothing and that a rule masks all the same: not even which values are alike is shown."""
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,7 @@ def _follow_clusters(project: Project, withheld: dict[Place, Shown]) -> None:
     """Who shares a household shares what its rules compare: of what is hidden not even that is told."""
     hidden = {column.casefold() for (table, column), shown in withheld.items() if shown == "hidden"}
     for name, cluster in project.clusters.items():
-        if not hidden.isdisjoint(_said_in(cluster.model_dump(mode="json"))):
+        if not hidden.isdisjoint(words_of(cluster.model_dump(mode="json"))):
             _stricter(withheld, (CUSTOMER, name), "hidden")
 
 
@@ -225,10 +225,11 @@ def _words(project: Project, measure: Measure) -> set[str]:
         for name, activity in project.activities.items():
             if measure.of in (name, activity.entity):
                 said += [dict(activity.columns), project.entity(activity.entity).timestamp]
-    return _said_in(said)
+    return words_of(said)
 
 
-def _said_in(definition: object) -> set[str]:
+def words_of(definition: object) -> set[str]:
+    """Every word in the texts of a definition (dicts, lists, text), folded."""
     return {word.casefold() for text in _strings(definition) for word in WORD.findall(text)}
 
 

@@ -5,6 +5,7 @@ project file declares is changed in the draft of the project, and takes force wi
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, NoReturn
 
@@ -14,6 +15,7 @@ from segments.vendor.segment_metadata import segment_of as segment_of_wire
 from unify.core.documents import segment_of
 from unify.core.errors import NotFoundError, QueryError, SpecError, StoreError, UnifyError, did_you_mean
 from unify.instance import Instance
+from unify.service.access.definitions import defining
 from unify.service.caller import Caller, Role
 from unify.service.errors import ServiceError, bad_request, not_found
 from unify.service.hosted import Hosted
@@ -183,7 +185,8 @@ class _Segments:
             raise ServiceError(
                 409, f"there is a segment {name!r} already", where="name", hint=hint, key="invalidSegmentNameExists"
             )
-        self._tried(lambda: self._acme.segments().create(name, segment))
+        with self._defining(segment):
+            self._tried(lambda: self._acme.segments().create(name, segment))
         self._authors.gone(name)
         self._authors.note(name, self._caller.principal)
         return self._again(name)
@@ -196,11 +199,12 @@ class _Segments:
                 f"{name} cannot become {body.name}", where="name", hint=hint, key="invalidSegmentNameConflict"
             )
         _, segment = self._read(body.model_copy(update={"name": name}))
-        if name in self._drafted:
-            self._same_version(name, body.version)
-            self._redraft(name, segment)
-        else:
-            self._tried(lambda: self._acme.segments().update(name, segment, version=body.version))
+        with self._defining(segment):
+            if name in self._drafted:
+                self._same_version(name, body.version)
+                self._redraft(name, segment)
+            else:
+                self._tried(lambda: self._acme.segments().update(name, segment, version=body.version))
         self._authors.note(name, self._caller.principal)
         return self._again(name)
 
@@ -233,6 +237,10 @@ class _Segments:
         self._authors.gone(name)
 
     # ── parts ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _defining(self, segment: Segment) -> AbstractContextManager[None]:
+        """Members of a segment on a column that is withheld from its author would tell the column."""
+        return defining(self._hosted.visibility(self._caller), segment.model_dump(mode="json"))
 
     def _again(self, name: str) -> SegmentBody:
         return _Segments(self._acme, self._hosted, self._service, self._caller).one(name)
