@@ -6,20 +6,50 @@ from fastapi import APIRouter, FastAPI
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from starlette.types import ASGIApp
 
+from unify.service.management.conflations import router as conflations
+from unify.service.management.datasources import router as datasources
+from unify.service.management.entities import router as entities
 from unify.service.management.hierarchies import router as hierarchies
 from unify.service.management.instances import of_all as all_instances
 from unify.service.management.instances import of_one as one_instance
+from unify.service.management.keyring import router as keyring
 from unify.service.management.keys import of_all as all_access
 from unify.service.management.keys import of_one as access
+from unify.service.management.labels import router as labels
+from unify.service.management.measures import router as measures
 from unify.service.management.openapi import COMMON
+from unify.service.management.profiles import router as profiles
+from unify.service.management.projects import router as projects
+from unify.service.management.relationships import router as relationships
 from unify.service.management.roles import of_one as roles
 from unify.service.management.schedules import router as schedules
+from unify.service.management.searching import router as searching
 from unify.service.management.segments import router as segments
+from unify.service.management.uploads import router as uploads
 from unify.service.management.workflows import router as workflows
 
 PREFIX: Final = "/v1"
 """Of the client. Documents say `/api`, and some paths have none: the room answers those as this one."""
-OF_INSTANCE: Final[tuple[APIRouter, ...]] = (one_instance, segments, hierarchies, workflows, schedules, roles, access)
+OF_INSTANCE: Final[tuple[APIRouter, ...]] = (
+    one_instance,
+    projects,
+    datasources,
+    labels,
+    uploads,
+    entities,
+    profiles,
+    relationships,
+    conflations,
+    searching,
+    keyring,
+    segments,
+    measures,
+    hierarchies,
+    workflows,
+    schedules,
+    roles,
+    access,
+)
 """Routers of what is asked of one instance."""
 OF_SERVICE: Final[tuple[APIRouter, ...]] = (all_instances, all_access)
 """Routers of what is asked of the service."""
