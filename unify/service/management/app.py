@@ -26,6 +26,7 @@ from unify.service.management.schedules import router as schedules
 from unify.service.management.searching import router as searching
 from unify.service.management.segments import router as segments
 from unify.service.management.uploads import router as uploads
+from unify.service.management.webhooks import router as webhooks
 from unify.service.management.workflows import router as workflows
 
 PREFIX: Final = "/v1"
@@ -47,6 +48,7 @@ OF_INSTANCE: Final[tuple[APIRouter, ...]] = (
     hierarchies,
     workflows,
     schedules,
+    webhooks,
     roles,
     access,
 )
