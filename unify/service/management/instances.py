@@ -1,5 +1,7 @@
 """Operations 1–7: instances, which are the directories under the root that hold one."""
 
+# ruff: noqa: N803 - parameters are called what the wire calls them
+
 import asyncio
 import json
 import uuid
@@ -156,7 +158,7 @@ async def delete_an_instance(hosted: Ruling, service: TheService) -> bool:
 async def reset_an_instance(
     hosted: Ruling,
     service: TheService,
-    instanceManagementOperationScope: Literal["all"] = "all",  # noqa: N803
+    instanceManagementOperationScope: Literal["all"] = "all",
 ) -> bool:
     """Data, project, segments and history go; its metadata, roles and schedules stay. 409 while a job is at work."""
     await asyncio.to_thread(Housekeeping(service).reset, hosted)
