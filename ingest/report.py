@@ -33,6 +33,8 @@ class LoadReport:
     rows_filtered     rows that the entity's filters left out
     rows_replaced     incremental only: rows that a later upsert or delete of their key replaced
     rows_of_deletes   incremental only: rows of delete files
+    rows_added        of the rows in: rows that were written one by one and are in no file
+    rows_changed      of the rows in: rows of the files that somebody changed one by one
     duplicates        of the quarantined: rows that shared a key with another
     """
 
@@ -50,6 +52,8 @@ class LoadReport:
     warnings: tuple[str, ...] = ()
     rows_replaced: int = 0
     rows_of_deletes: int = 0
+    rows_added: int = 0
+    rows_changed: int = 0
 
     def __post_init__(self) -> None:
         out = self.rows_kept + self.rows_quarantined + self.rows_filtered + self.rows_replaced + self.rows_of_deletes

@@ -46,6 +46,7 @@ from unify.incremental.customers import make_customers
 from unify.incremental.planning import ANEW, Course, set_course
 from unify.spec import Project
 from unify.store import Build, Generation, Lease, NewMembers, Store
+from unify.store.written import WrittenRows, digest_of
 from unify.verbs.decisions import add_decisions, refuse_contradictions
 from unify.verbs.segment_stage import SegmentsFound, segments_of_run
 
@@ -129,6 +130,7 @@ class _Run:
         self.store, self.job, self.lease, self.progress = store, job, lease, progress
         self.started = datetime.now(UTC)
         self.clock = perf_counter()
+        self.written = WrittenRows(store.path).all(self.started)
         self.stages: list[StageReport] = []
         self.warnings: list[str] = []
         self.entities: list[EntityReport] = []
@@ -178,7 +180,10 @@ class _Run:
             return
         at = (before.number, before.path) if before is not None else None
         frames, now = job.frames, self.started
-        self.course = set_course(job.project, frames, job.base, now, at, reads=job.ingest, full=job.full)
+        written = {name: digest_of(rows) for name, rows in self.written.items()}
+        self.course = set_course(
+            job.project, frames, job.base, now, at, reads=job.ingest, full=job.full, written=written
+        )
         self.course.takes_over &= job.conflate and job.project.conflation is not None
 
     def _fill(self, engine: DuckDBEngine, build: Build, before: Generation | None) -> None:
@@ -278,7 +283,16 @@ class _Run:
         job, entity = self.job, self.job.project.entity(name)
         return self.course.loaded(
             name,
-            partial(load, engine, name, entity, job.frames.get(name), base=job.base, now=self.started),
+            partial(
+                load,
+                engine,
+                name,
+                entity,
+                job.frames.get(name),
+                base=job.base,
+                now=self.started,
+                written=self.written.get(name, ()),
+            ),
             partial(_carry, engine, [table_of(name), corrupt_table_of(name)]),
         )
 
@@ -396,6 +410,8 @@ def _entity_report(report: LoadReport, warnings: list[str]) -> EntityReport:
         rows_quarantined=report.rows_quarantined,
         rows_filtered=report.rows_filtered,
         rows_superseded=report.rows_replaced + report.rows_of_deletes,
+        rows_added=report.rows_added,
+        rows_changed=report.rows_changed,
         reasons=dict(report.reasons),
         columns=[
             {"name": c.name, "type": c.type, "label": c.label or None, "format": c.format or None}

@@ -69,6 +69,10 @@ class EntityReport(Report):
     rows_quarantined: int = 0
     rows_filtered: int = 0
     rows_superseded: int = 0
+    rows_added: int = 0
+    """Of the rows in: written one by one, in no file."""
+    rows_changed: int = 0
+    """Of the rows in: rows of the files that were changed one by one."""
     reasons: dict[str, int] = {}
     """Quarantine reason to rows."""
     columns: list[dict[str, Any]] = []

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ingest.report import ColumnReport, FileReport, LoadReport
@@ -110,11 +111,13 @@ def set_course(
     *,
     reads: bool,
     full: bool = False,
+    written: Mapping[str, str] = MappingProxyType({}),
 ) -> Course:
     """Look at the files and at the generation before (number and file).
 
     reads   the run ingests; otherwise the sources are those of the generation before
     full    nothing is taken over, whatever there is
+    written  entity → digest of the rows that were written one by one
     """
     known = {} if before is None or full else _known(before[1])
     course = Course(known=known, previous=before[0] if before else None, plan=plan_inputs(project))
@@ -123,7 +126,11 @@ def set_course(
         stage = known.get(SOURCE + name)
         if reads:
             data = frames.get(name)
-            course.sources[name] = inputs.source_inputs(name, entity, data, base, now, stage[0] if stage else None)
+            last = stage[0] if stage else None
+            found = inputs.source_inputs(name, entity, data, base, now, last)
+            if found is not None and name in written:
+                found["written"] = written[name]
+            course.sources[name] = found
         else:
             course.sources[name] = stage[0] if stage else None
     conflation = known.get(CONFLATION)

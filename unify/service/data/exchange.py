@@ -50,12 +50,13 @@ class Inquiry:
 
 @dataclass(slots=True)
 class Reply:
-    """What comes back. `parts`: text of unknown length in the place of a body."""
+    """What comes back. `parts`: text of unknown length in the place of a body. `rows`: how many are in the body."""
 
     status: int
     body: bytes = b""
     headers: Headers = field(default_factory=list)
     parts: AsyncIterator[bytes] | None = None
+    rows: int = 0
 
     def header(self, name: bytes) -> bytes:
         """By its name in lower case; empty when it is not there."""

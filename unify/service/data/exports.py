@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from segments.odata.answers.export import NotASetError
 from unify.instance import Instance
+from unify.service.access.tally import tally
 from unify.service.asgi import ClientGoneError, Headers
 from unify.service.caller import Caller
 from unify.service.data.exchange import Inquiry, Reply
@@ -83,11 +84,14 @@ async def exported(service: "Service", hosted: Hosted, caller: Caller, start: St
     feed = Feed()
     only_head = inquiry.method == "HEAD"
 
+    rows = [0]
+
     def work(acme: Instance) -> None:
         made, headers = start(acme)
         feed.put(headers)
         if not only_head:
             for part in made.parts():
+                rows[0] = made.rows[0]
                 feed.put(part)
 
     service.exports += 1
@@ -99,7 +103,7 @@ async def exported(service: "Service", hosted: Hosted, caller: Caller, start: St
         feed.leave()
         source.cancel()
         raise
-    return Reply(200, headers=headers, parts=None if only_head else _parts(feed, source))
+    return Reply(200, headers=headers, parts=None if only_head else _parts(feed, source, rows))
 
 
 def _ended(service: "Service", source: "asyncio.Future[None]") -> None:
@@ -108,12 +112,13 @@ def _ended(service: "Service", source: "asyncio.Future[None]") -> None:
         source.exception()  # somebody has seen it
 
 
-async def _parts(feed: Feed, source: "asyncio.Task[None]") -> AsyncIterator[bytes]:
+async def _parts(feed: Feed, source: "asyncio.Task[None]", rows: list[int]) -> AsyncIterator[bytes]:
     try:
         while (part := await feed.get(source)) is not None:
             yield part
         await source
     finally:
+        tally(rows[0])
         feed.leave()
         source.cancel()
         with contextlib.suppress(asyncio.CancelledError, Exception):

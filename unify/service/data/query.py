@@ -17,6 +17,7 @@ from segments.odata.syntax import ast_options as o
 from segments.odata.syntax.url import parse_path
 from unify.core.errors import NotFoundError
 from unify.instance import Instance
+from unify.service.access.tally import tally
 from unify.service.asgi import Headers
 from unify.service.caller import Caller, Role
 from unify.service.data.exchange import Inquiry, Reply
@@ -49,6 +50,7 @@ async def query(service: "Service", mount: Mount, caller: Caller, inquiry: Inqui
     common = headers_of_every(version, inquiry, size)
     if (found := _from_memory(service, mount, caller, inquiry, size)) is not None:
         found.headers += common
+        tally(found.rows)
         return found
     hosted = hosted_for(service, caller, mount.instance, Role.READER)
     request = read(mount, inquiry)
@@ -66,6 +68,7 @@ async def query(service: "Service", mount: Mount, caller: Caller, inquiry: Inqui
     else:
         reply = await hosted.ask_as(caller, asking.answer)
     reply.headers += common
+    tally(reply.rows)
     return reply
 
 
@@ -140,7 +143,7 @@ def _from_memory(service: "Service", mount: Mount, caller: Caller, inquiry: Inqu
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in inquiry.headers.items()]
     scope = {"type": "http", "method": "GET", "headers": headers, "query_string": inquiry.query}
     found = service.hot.answer(scope, caller, mount.instance, inquiry.path, mount.root, size)
-    return None if found is None else Reply(found.status, found.body, list(found.headers))
+    return None if found is None else Reply(found.status, found.body, list(found.headers), rows=found.rows)
 
 
 # ── in the pool ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -168,7 +171,8 @@ class _Asking:
             headers = [(b"content-type", made.content_type.encode())] if made.status != 204 else []
             if tag:
                 headers.append((b"etag", tag.encode()))
-            return Reply(made.status, made.body().encode("utf-8", "replace"), headers)
+            rows = len(made.value) if isinstance(made.value, list) else int(made.value is not None)
+            return Reply(made.status, made.body().encode("utf-8", "replace"), headers, rows=rows)
 
     def export(self, acme: Instance) -> Any:
         """A stream that has been looked at, and the headers of its answer."""

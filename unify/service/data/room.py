@@ -13,6 +13,7 @@ from unify.service.data.exchange import Inquiry, Reply, text_of
 from unify.service.data.handling import handle
 from unify.service.data.mount import TAKEN, Mount, mount_of
 from unify.service.data.negotiate import version_or_newest
+from unify.service.hot.front import answered
 
 if TYPE_CHECKING:
     from unify.service.app import Service
@@ -34,6 +35,8 @@ class DataRoom:
 
     async def answer(self, scope: Scope, receive: Receive, send: Send, caller: Caller) -> None:
         """See Room. What blocks is given up when the client goes away."""
+        if await answered(self._service, scope, send, caller):
+            return
         mount, path = mount_of(scope, self._service.settings.public_url)
         method = scope["method"]
         body = await body_of(receive, self._service.settings.limits.body_bytes) if method in WITH_BODY else b""
