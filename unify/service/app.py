@@ -15,6 +15,7 @@ from unify.service.access.guard import Guard
 from unify.service.access.headers import check_request, secured
 from unify.service.access.record import Record
 from unify.service.access.room import AccessRoom
+from unify.service.access.tally import begin
 from unify.service.asgi import ClientGoneError, Message, Receive, Scope, Send, respond
 from unify.service.caller import OPEN, Caller
 from unify.service.data.room import DataRoom
@@ -71,6 +72,7 @@ class Service:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         began, status, sealed = perf_counter(), 0, False
         caller: Caller | None = None
+        rows = begin()
 
         async def sending(message: Message) -> None:
             nonlocal status, sealed
@@ -101,6 +103,7 @@ class Service:
             await respond(sending, known, body, [*headers, *extra])
         finally:
             self._note(scope, room, status, perf_counter() - began)
+            scope["unify.rows"] = rows[0]
             self.gate.answered(scope)
             if not (sealed or room.public):
                 await self.record.note(scope, caller, status, perf_counter() - began)

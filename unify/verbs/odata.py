@@ -125,6 +125,8 @@ class Exporting:
 
     export: Export
     engine: DuckDBEngine
+    rows: list[int] = field(default_factory=lambda: [0])
+    """How many have been read so far."""
 
     def parts(self) -> Iterator[bytes]:
         """The text of the answer, some hundred kilobytes at a time."""
@@ -139,9 +141,13 @@ class Exporting:
     def _texts(self) -> Iterator[bytes]:
         export = self.export
         if export.query is not None:
-            yield from map(export.of_batch, self.engine.batches(export.query, export.rows))
+            for batch in self.engine.batches(export.query, export.rows):
+                self.rows[0] += batch.num_rows
+                yield export.of_batch(batch)
         elif export.pages is not None:
-            yield from map(export.of_page, export.pages.pages())
+            for page in export.pages.pages():
+                self.rows[0] += len(page.rows())
+                yield export.of_page(page)
 
 
 __all__ = ["Exporting", "OData", "model_on"]

@@ -13,14 +13,15 @@ from unify.service.settings import Settings
 READS: Final = frozenset(("GET", "HEAD", "OPTIONS"))
 INSTANCE: Final = re.compile(r"/(?:instances|odata)/([A-Za-z0-9][A-Za-z0-9_.-]{0,127})(?:/|$)")
 BEHIND: Final = re.compile(r".*?/(?:instances/[^/]+/data|odata/[^/]+)/?")
+ASKING: Final = ("/$query", "/memberships/check")
+"""Ends of paths whose POST only asks."""
 MOST_STRANGERS: Final = 10
 """Requests a second without a valid credential that go on record, per worker: whoever floods the service with them must
 not fill its disk. Metrics count all of them."""
 
 
 class Record:
-    """Rooms may say more in the scope: `unify.route`, `unify.instance`, `unify.rows`, `unify.generation`, and
-    `unify.read` of a POST or PUT that changes nothing."""
+    """Rooms may say more in the scope: `unify.route`, `unify.instance`, `unify.generation`."""
 
     def __init__(self, settings: Settings, guard: Guard) -> None:
         self._open = settings.open
@@ -51,7 +52,7 @@ class Record:
 
 
 def _reads(scope: Scope) -> bool:
-    return scope["method"] in READS or bool(scope.get("unify.read"))
+    return scope["method"] in READS or scope["path"].endswith(ASKING)
 
 
 def _entry(scope: Scope, caller: Caller | None, status: int, seconds: float) -> Entry:

@@ -60,11 +60,13 @@ class HotAnswer:
     """A whole answer. `headers`: content-type, etag, last-modified; those of every OData answer are the room's to add.
 
     status   200, or 304 without a body
+    rows     of customers in the body
     """
 
     status: int
     body: bytes
     headers: Headers
+    rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +269,7 @@ def _entity(sight: _Sight, name: bytes | None, raw: bytes, shape: Shape) -> HotA
         if place is None:
             raise NotFoundError(f"no customer has the record {entity}:{key}", where="path", hint="check the key")
     body = sight.head(shape.suffix, "/$entity").encode() + b"," + shape.row(rows.row(place))[1:]
-    return HotAnswer(200, body, sight.headers)
+    return HotAnswer(200, body, sight.headers, 1)
 
 
 def _place(snapshot: Snapshot, key: str) -> int | None:
@@ -339,4 +341,4 @@ def _written(sight: _Sight, shape: Shape, places: Sequence[int], count: int | No
         head += f',"@odata.count":{count}'
     tail = f'],"@odata.nextLink":{encode_basestring(link)}}}' if link else "]}"
     body = b"".join((head.encode(), b',"value":[', shape.rows([row(place) for place in places]), tail.encode()))
-    return HotAnswer(200, body, sight.headers)
+    return HotAnswer(200, body, sight.headers, len(places))

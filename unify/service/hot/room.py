@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 from unify.core.errors import NotFoundError, StoreError, did_you_mean
+from unify.service.access.tally import tally
 from unify.service.asgi import JSON, Headers, Receive, Scope, Send, body_of, header, respond
 from unify.service.caller import Caller, Role
 from unify.service.errors import ServiceError, bad_request
@@ -76,6 +77,7 @@ class MembershipRoom:
             await respond(send, 304, b"", headers[1:])
             return
         plain = hosted.policy(caller).everything
+        tally(len(customers))
         checked = await _checked(snapshot, customers, segments, seen, records=plain)
         await respond(send, 200, orjson.dumps(checked.many() if checking else checked.one()), headers)
 
