@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Final
 
 from segments.relationships import CUSTOMER
 from unify.core.errors import NotFoundError
-from unify.service.access.visibility import UNRESTRICTED, Policy
+from unify.service.access.visibility import Policy
 from unify.service.asgi import Headers, Scope
 from unify.service.caller import OPEN, Caller
 from unify.service.errors import ServiceError
 from unify.service.hosted import Hosted
-from unify.service.hot.asked import COUNT, CUSTOMER_ID, KEY, SET, Asked, asked, text_of
+from unify.service.hot.asked import CHECK, COUNT, CUSTOMER_ID, KEY, ONE_KEY, SET, Asked, asked, text_of
 from unify.service.hot.keeper import Keeper
 from unify.service.hot.members import Members
 from unify.service.hot.pages import first_page, later_page, token_in
@@ -50,17 +50,18 @@ PLAIN: Final = {
 }
 """Values of headers that ask for no more than the plain answer. Any other value, and any other header of those that are
 looked at, is for the slow way."""
+NO_COLUMNS: Final[frozenset[str]] = frozenset()
 OF_ONE: Final = frozenset(("$select", "$format"))
 OF_COUNT: Final = frozenset(("$filter", "IsMemberOfSegment"))
 TEXT_HEADER: Final = (b"content-type", b"text/plain; charset=utf-8")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class HotAnswer:
     """A whole answer. `headers`: content-type, etag, last-modified; those of every OData answer are the room's to add.
 
     status   200, or 304 without a body
-    rows     of customers in the body
+    rows     how many customers are told of
     """
 
     status: int
@@ -69,8 +70,18 @@ class HotAnswer:
     rows: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Sight:
+class Root:
+    """What links and contexts begin with; and how an answer about customers begins."""
+
+    __slots__ = ("context", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.context = f'{{"@odata.context":{encode_basestring(text + "$metadata#Customer")[:-1]}'.encode()
+
+
+@dataclass(slots=True)  # not frozen: making one costs a third
+class Sight:
     """What one caller sees of one snapshot.
 
     columns   of Customer that are withheld
@@ -78,7 +89,7 @@ class _Sight:
     """
 
     snapshot: Snapshot
-    root: str
+    root: Root
     columns: frozenset[str]
     segments: tuple[str, ...] | None
     etag: bytes
@@ -86,11 +97,13 @@ class _Sight:
     now: float
 
     def shape(self, select: tuple[str, ...] | None) -> Shape | None:
+        """How rows are shown; None when that cannot be said here."""
         if self.columns and (select is None or not self.columns.isdisjoint(select)):
             return None
         return self.snapshot.texts.shape(select)
 
     def sees(self, place: int) -> bool:
+        """Whether a customer is there for this caller."""
         return self.segments is None or self.snapshot.seen(self.segments).has(place)
 
     def members(self, segment: str | None) -> Members | None:
@@ -101,9 +114,6 @@ class _Sight:
         if members is None or self.segments is None:
             return members
         return self.snapshot.within(self.segments, segment) if segment in self.segments else None
-
-    def head(self, suffix: str, tail: str = "") -> str:
-        return f'{{"@odata.context":{encode_basestring(f"{self.root}$metadata#Customer{suffix}{tail}")}'
 
 
 class Hot:
@@ -137,23 +147,34 @@ class Hot:
         NotFoundError where a key is well-formed and nobody has it: a miss must not cost more than a hit. QueryError for
         a $skiptoken of another question.
         """
-        if not relative.startswith(SET):
+        known = headers_plain(scope["headers"])
+        if known is None or not relative.startswith(SET):
             return None
+        return self.found(caller, instance_id, relative, scope["query_string"], Root(root), page_size, known)
+
+    def found(
+        self,
+        caller: Caller,
+        instance_id: str,
+        relative: bytes,
+        query: bytes,
+        root: Root,
+        size: int | None,
+        known: bytes,
+    ) -> HotAnswer | None:
+        """The same of a request whose headers have been looked at. `known`: of If-None-Match, or nothing."""
         if caller is not OPEN and caller.role(instance_id) is None:
-            return None
-        known = self._headers(scope)
-        if known is None:
             return None
         kept = self._kept(instance_id)
         snapshot = kept[1].current() if kept is not None else None
         if kept is None or snapshot is None:
             return None
-        sight = _sight(kept[1], snapshot, root, UNRESTRICTED if caller is OPEN else kept[0].policy(caller))
-        if sight is None:
-            return None
-        query: bytes = scope["query_string"]
-        found = _answered(sight, relative, query, page_size)
-        if found is not None and known and (known == b"*" or sight.etag in _tags(known)):
+        if caller is OPEN:
+            sight: Sight | None = Sight(snapshot, root, NO_COLUMNS, None, snapshot.etag, snapshot.headers, time.time())
+        else:
+            sight = _sight(kept[1], snapshot, root, kept[0].policy(caller))
+        found = None if sight is None else _answered(sight, relative, query, size)
+        if known and found is not None and sight is not None and (known == b"*" or sight.etag in _tags(known)):
             return HotAnswer(304, b"", sight.headers[1:])
         return found
 
@@ -192,29 +213,29 @@ class Hot:
             return None
         return self._keepers[instance_id]
 
-    @staticmethod
-    def _headers(scope: Scope) -> bytes | None:
-        """If-None-Match, or b""; None when a header asks for something else than the plain answer."""
-        known = b""
-        for name, value in scope["headers"]:
-            if name not in LOOKED_AT:
-                continue
-            if name == b"if-none-match":
-                known = value
-            elif value not in PLAIN.get(name, ()):
-                return None
-        return known
+
+def headers_plain(headers: Headers) -> bytes | None:
+    """If-None-Match, or b""; None when a header asks for something else than the plain answer."""
+    known = b""
+    for name, value in headers:
+        if name not in LOOKED_AT:
+            continue
+        if name == b"if-none-match":
+            known = value
+        elif value not in PLAIN.get(name, ()):
+            return None
+    return known
 
 
 def _tags(known: bytes) -> Sequence[bytes]:
     return [tag.strip() for tag in known.split(b",")]
 
 
-def _sight(keeper: Keeper, snapshot: Snapshot, root: str, policy: Policy) -> _Sight | None:
+def _sight(keeper: Keeper, snapshot: Snapshot, root: Root, policy: Policy) -> Sight | None:
     """What somebody sees; None when that takes more than leaving rows and columns out, or is not known yet."""
     now = time.time()
-    if policy is UNRESTRICTED or policy.everything:
-        return _Sight(snapshot, root, frozenset(), None, snapshot.etag, snapshot.headers, now)
+    if policy.everything:
+        return Sight(snapshot, root, NO_COLUMNS, None, snapshot.etag, snapshot.headers, now)
     visibility = keeper.visibility(snapshot, policy)
     if visibility is None:
         return None
@@ -226,12 +247,18 @@ def _sight(keeper: Keeper, snapshot: Snapshot, root: str, policy: Policy) -> _Si
         return None
     said = repr((sorted(visibility.hidden), sorted(visibility.masked), segments))
     etag = snapshot.etag[:-1] + b"-" + sha256(said.encode()).hexdigest()[:12].encode() + b'"'
-    return _Sight(snapshot, root, frozenset(withheld), segments, etag, snapshot.headers_with(etag), now)
+    return Sight(snapshot, root, frozenset(withheld), segments, etag, snapshot.headers_with(etag), now)
 
 
-def _answered(sight: _Sight, relative: bytes, query: bytes, size: int | None) -> HotAnswer | None:
+def _answered(sight: Sight, relative: bytes, query: bytes, size: int | None) -> HotAnswer | None:
     if relative == SET:
         return _set(sight, query, size)
+    if not query and not sight.columns and (match := ONE_KEY.match(relative)):
+        rows = sight.snapshot.rows
+        place = rows.ids.find(match[1])
+        if place is not None and sight.sees(place):
+            row = sight.snapshot.texts.whole.row(rows.row(place))
+            return HotAnswer(200, b'%b/$entity",%b' % (sight.root.context, row[1:]), sight.headers, 1)
     if match := KEY.match(relative):
         said = asked(query)
         shape = None if said is None or said.named - OF_ONE else sight.shape(said.select)
@@ -249,7 +276,7 @@ def _answered(sight: _Sight, relative: bytes, query: bytes, size: int | None) ->
 # ── one customer ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _entity(sight: _Sight, name: bytes | None, raw: bytes, shape: Shape) -> HotAnswer | None:
+def _entity(sight: Sight, name: bytes | None, raw: bytes, shape: Shape) -> HotAnswer | None:
     key = text_of(raw)
     if key is None:
         return None
@@ -268,7 +295,7 @@ def _entity(sight: _Sight, name: bytes | None, raw: bytes, shape: Shape) -> HotA
         place = rows.of_record(entity, key)
         if place is None:
             raise NotFoundError(f"no customer has the record {entity}:{key}", where="path", hint="check the key")
-    body = sight.head(shape.suffix, "/$entity").encode() + b"," + shape.row(rows.row(place))[1:]
+    body = b'%b%b/$entity",%b' % (sight.root.context, shape.suffix, shape.row(rows.row(place))[1:])
     return HotAnswer(200, body, sight.headers, 1)
 
 
@@ -283,7 +310,9 @@ def _place(snapshot: Snapshot, key: str) -> int | None:
 # ── sets ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _set(sight: _Sight, query: bytes, size: int | None) -> HotAnswer | None:
+def _set(sight: Sight, query: bytes, size: int | None) -> HotAnswer | None:
+    if (match := CHECK.match(query)) and (segment := text_of(match[2])) is not None and not sight.columns:
+        return _checked(sight, match[1], segment)
     said = asked(query)
     if said is None:
         return _later(sight, query, size)
@@ -291,19 +320,31 @@ def _set(sight: _Sight, query: bytes, size: int | None) -> HotAnswer | None:
     if shape is None:
         return None
     if said.customer is not None:
-        return _checked(sight, said, said.customer, shape)
+        return _one_or_none(sight, said, said.customer, shape)
     members = sight.members(said.segment)
     if members is None:
         return None
     text = f"Customer?{query.decode('ascii', 'replace')}" if query else "Customer"
-    page = first_page(sight.snapshot, members, said, text, sight.root, size)
+    page = first_page(sight.snapshot, members, said, text, sight.root.text, size)
     return _written(sight, shape, page.places, page.count, page.next)
 
 
-def _checked(sight: _Sight, said: Asked, customer: str, shape: Shape) -> HotAnswer | None:
-    """Whether one customer is there, and in a segment: a set of one row, or of none."""
-    snapshot = sight.snapshot
-    place = snapshot.rows.ids.find(customer) if CUSTOMER_ID.match(customer) else None
+def _checked(sight: Sight, customer: bytes, segment: str) -> HotAnswer | None:
+    """Whether a customer is in a segment: the hottest question."""
+    members = sight.members(segment)
+    if members is None:
+        return None
+    rows = sight.snapshot.rows
+    place = rows.ids.find(customer)
+    if place is None or not members.has(place):
+        return HotAnswer(200, sight.root.context + b'","value":[]}', sight.headers)
+    row = sight.snapshot.texts.whole.row(rows.row(place))
+    return HotAnswer(200, b'%b","value":[%b]}' % (sight.root.context, row), sight.headers, 1)
+
+
+def _one_or_none(sight: Sight, said: Asked, customer: str, shape: Shape) -> HotAnswer | None:
+    """A set that one customer at most is in."""
+    place = sight.snapshot.rows.ids.find(customer) if CUSTOMER_ID.match(customer) else None
     if said.segment is not None:
         members = sight.members(said.segment)
         if members is None:
@@ -313,11 +354,11 @@ def _checked(sight: _Sight, said: Asked, customer: str, shape: Shape) -> HotAnsw
     elif place is not None and not sight.sees(place):
         place = None
     count = int(place is not None)
-    shown = place is not None and not said.skip and said.top != 0
-    return _written(sight, shape, (place,) if place is not None and shown else (), count if said.count else None, "")
+    shown = () if place is None or said.skip or said.top == 0 else (place,)
+    return _written(sight, shape, shown, count if said.count else None, "")
 
 
-def _later(sight: _Sight, query: bytes, size: int | None) -> HotAnswer | None:
+def _later(sight: Sight, query: bytes, size: int | None) -> HotAnswer | None:
     found = token_in(query)
     if found is None:
         return None
@@ -330,15 +371,14 @@ def _later(sight: _Sight, query: bytes, size: int | None) -> HotAnswer | None:
     if members is None:
         return None
     text = f"Customer?{rest.decode('ascii', 'replace')}" if rest else "Customer"
-    page = later_page(sight.snapshot, members, said, text, token, sight.root, size)
+    page = later_page(sight.snapshot, members, said, text, token, sight.root.text, size)
     return None if page is None else _written(sight, shape, page.places, page.count, page.next)
 
 
-def _written(sight: _Sight, shape: Shape, places: Sequence[int], count: int | None, link: str) -> HotAnswer:
+def _written(sight: Sight, shape: Shape, places: Sequence[int], count: int | None, link: str) -> HotAnswer:
     row = sight.snapshot.rows.row
-    head = sight.head(shape.suffix)
-    if count is not None:
-        head += f',"@odata.count":{count}'
-    tail = f'],"@odata.nextLink":{encode_basestring(link)}}}' if link else "]}"
-    body = b"".join((head.encode(), b',"value":[', shape.rows([row(place) for place in places]), tail.encode()))
+    counted = b"" if count is None else b',"@odata.count":%d' % count
+    tail = f',"@odata.nextLink":{encode_basestring(link)}' if link else ""
+    texts = shape.rows([row(place) for place in places])
+    body = b'%b%b"%b,"value":[%b]%b}' % (sight.root.context, shape.suffix, counted, texts, tail.encode())
     return HotAnswer(200, body, sight.headers, len(places))

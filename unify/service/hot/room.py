@@ -79,6 +79,7 @@ class MembershipRoom:
         plain = hosted.policy(caller).everything
         tally(len(customers))
         checked = await _checked(snapshot, customers, segments, seen, records=plain)
+        tally(len(customers))
         await respond(send, 200, orjson.dumps(checked.many() if checking else checked.one()), headers)
 
     def refusal(self, scope: Scope, error: Exception, status: int) -> tuple[bytes, Headers]:

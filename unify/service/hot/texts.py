@@ -23,7 +23,7 @@ class Shape:
 
     one: bytes
     pick: Callable[[Sequence[bytes]], Any] | None
-    suffix: str
+    suffix: bytes
 
     def row(self, values: bytes) -> bytes:
         """One row as JSON."""
@@ -43,7 +43,7 @@ class Texts:
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = columns
         self._places = {name: n for n, name in enumerate(columns)}
-        self.whole = Shape(_gaps(columns), None, "")
+        self.whole = Shape(_gaps(columns), None, b"")
         self._shapes: dict[tuple[str, ...], Shape] = {}
 
     def shape(self, select: tuple[str, ...] | None) -> Shape | None:
@@ -64,8 +64,8 @@ class Texts:
         pick = itemgetter(*places) if len(places) > 1 else itemgetter(slice(places[0], places[0] + 1))
         if len(places) == 1:
             only = pick
-            return Shape(_gaps(names), lambda values: tuple(only(values)), f"({','.join(names)})")
-        return Shape(_gaps(names), pick, f"({','.join(names)})")
+            return Shape(_gaps(names), lambda values: tuple(only(values)), f"({','.join(names)})".encode())
+        return Shape(_gaps(names), pick, f"({','.join(names)})".encode())
 
 
 def _gaps(names: Sequence[str]) -> bytes:
