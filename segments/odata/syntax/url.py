@@ -41,7 +41,7 @@ SYSTEM: Final = (
 ROOTS: Final = frozenset(("$all", "$metadata", "$batch", "$entity"))
 """System segments that stand first; the others follow something."""
 ENDS: Final = frozenset(("$ref", "$value", "$query", "$metadata", "$batch"))
-ALLOWED: Final = {"$batch": {"$format"}, "$metadata": {"$format"}, "$entity": {"$id", "$format"}}
+ALLOWED: Final = {"$batch": {"$format"}, "$metadata": {"$format", "$schemaversion"}, "$entity": {"$id", "$format"}}
 """Options of resources that are no data."""
 
 

@@ -76,3 +76,11 @@ def get(asking: Ask) -> Ask:
 def run_service() -> Callable[..., Any]:
     """`with run_service(settings) as ask:`"""
     return running
+
+
+@pytest.fixture(scope="session")
+def shared_server(shared_root: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Base URL of a real server on loopback, for clients that open sockets of their own."""
+    above = request.config.pluginmanager.get_plugin(str(Path(__file__).parents[1] / "conftest.py"))
+    with above.serving(Settings(root=shared_root)) as url:  # type: ignore[union-attr]
+        yield url

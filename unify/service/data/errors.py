@@ -31,7 +31,7 @@ def refused(error: Exception, *, vendor: bool) -> Reply:
     if vendor:
         status = OF_VENDOR.get(status, status)
     extra = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in headers_of(error).items()]
-    return Reply(status, body_of(error, status, vendor=vendor), [JSON, *extra])
+    return Reply(status, body_of(error, status_of(error), vendor=vendor), [JSON, *extra])
 
 
 def headers_of(error: Exception) -> dict[str, str]:
