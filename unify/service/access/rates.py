@@ -37,7 +37,7 @@ class Rates:
         slack = apart * ((burst or math.ceil(rate)) - 1)
         with self._locked(number) as at:
             due, day, rows = SLOT.unpack_from(self._memory, at)
-            if not now < due <= now + slack + apart:  # long ago; or the clock was set back
+            if not now < due <= now + slack + 2 * apart:  # long ago; or the clock was set back
                 due = now
             early = due - now - slack
             if early > 1e-9:

@@ -30,7 +30,7 @@ def shape(path: str, query: str, *, understood: bool) -> str:
 
 def _path(path: str) -> str:
     """The first segment, what begins with `$`, and `?` in the place of all others: a key may stand there as it is."""
-    segments = [unquote(segment) for segment in path.split("/") if segment]
+    segments = [segment for segment in TEXTS.sub("?", unquote(path)).split("/") if segment]
     shown = [
         _without_key(segment) if n == 0 or segment.startswith("$") or "(" in segment else "?"
         for n, segment in enumerate(segments)
