@@ -5,7 +5,7 @@ import shutil
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import httpx
@@ -81,3 +81,9 @@ def server(root: Path) -> Iterator[str]:
     """Base URL of a service over `root`."""
     with serving(Settings(root=root)) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def served_at() -> Callable[[Settings], AbstractContextManager[str]]:
+    """`with served_at(settings) as url`: a real server, for fixtures that live longer than one test."""
+    return serving

@@ -1,5 +1,6 @@
 """The management API as one FastAPI application. What it cannot do, it raises: the room tells it (room.py)."""
 
+from functools import cache
 from typing import Final
 
 from fastapi import APIRouter, FastAPI
@@ -64,8 +65,9 @@ class _App(FastAPI):
         return AsyncExitStackMiddleware(self.router)
 
 
+@cache
 def management_app() -> FastAPI:
-    """The application. Which service answers stands in the scope of each request."""
+    """The application, one for a process. Which service answers stands in the scope of each request."""
     app = _App(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     for router in OF_SERVICE:
         app.include_router(router, prefix=PREFIX, responses=COMMON)

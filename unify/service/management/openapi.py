@@ -1,5 +1,6 @@
 """The OpenAPI document of the management API, made of its routes, and checked by tests/service/test_openapi.py."""
 
+from functools import cache
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -40,6 +41,7 @@ SCHEMES: Final = {
 }
 
 
+@cache
 def document(app: FastAPI, *, open_: bool) -> dict[str, Any]:
     """The document. `open_`: the service asks nobody who they are."""
     made = get_openapi(
