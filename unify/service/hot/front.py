@@ -18,8 +18,9 @@ from unify.service.hot.answer import LOOKED_AT, PLAIN, Root
 if TYPE_CHECKING:
     from unify.service.app import Service
 
-RAW: Final = re.compile(rb"((?:/v1|/api)?/instances/([A-Za-z0-9_.-]+)/data|/odata/([A-Za-z0-9_.-]+))/(Customer.*)\Z")
-"""Addresses of customers; ids of instances as they are, encoded ones are for the slow way."""
+CUSTOMER: Final = b"/Customer"
+BASE: Final = re.compile(rb"(?:/v1|/api)?/instances/([A-Za-z0-9_.-]+)/data\Z|/odata/([A-Za-z0-9_.-]+)\Z")
+"""Service roots; ids of instances as they are, encoded ones are for the slow way."""
 TOP: Final = re.compile(rb"(?:\A|&)(?:\$|%24)top=([0-9]{1,9})(?:&|\Z)")
 ROWS: Final = 100
 NEW: Final[Headers] = [(b"odata-version", NEWEST.encode()), VARY]
@@ -27,13 +28,16 @@ OLD: Final[Headers] = [(b"odata-version", b"4.0"), VARY]
 REMEMBERED: Final = 256
 """Roots: one for each spelling of an address that clients use."""
 _Key = tuple[bytes, bytes, str | None, str]
-_roots: dict[_Key, Root] = {}
+_Mounted = tuple[str, bool, Root]
+"""Id of the instance, whether it is the vendor's dialect, and the root."""
+_mounted: dict[_Key, _Mounted] = {}
 
 
 async def answered(service: "Service", scope: Scope, send: Send, caller: Caller) -> bool:
     """Answer from memory; whether that was possible. Nothing was sent when it was not."""
-    match = RAW.match(scope.get("raw_path") or b"")
-    if match is None or scope["method"] != "GET":
+    raw: bytes = scope.get("raw_path") or b""
+    at = raw.find(CUSTOMER)
+    if at < 0 or scope["method"] != "GET":
         return False
     known, host, common = b"", b"", NEW
     for name, value in scope["headers"]:
@@ -46,17 +50,16 @@ async def answered(service: "Service", scope: Scope, send: Send, caller: Caller)
                 return False
             elif name != b"accept":
                 common = OLD  # of those that are left only 4.0 is plain
-    base, vendor, clean, relative = match.groups()
     settings = service.settings
-    key = (base, host, settings.public_url, scope["scheme"])
-    root = _roots.get(key) or _root(key)
-    if root is None:
+    key = (raw[:at], host, settings.public_url, scope["scheme"])
+    mounted = _mounted.get(key) or _mount(key)
+    if mounted is None:
         return False
-    query: bytes = scope["query_string"]
-    instance_id = (vendor or clean).decode()
+    instance_id, vendor, root = mounted
+    relative, query = raw[at + 1 :], scope["query_string"]
     size = _rows(query, settings.limits.page_rows)
     try:
-        if vendor is not None and b"%" in relative:
+        if vendor and b"%" in relative:
             relative = whole(relative)
         found = service.hot.found(caller, instance_id, relative, query, root, size, known)
     except UnifyError:
@@ -72,17 +75,21 @@ async def answered(service: "Service", scope: Scope, send: Send, caller: Caller)
     return True
 
 
-def _root(key: _Key) -> Root | None:
+def _mount(key: _Key) -> _Mounted | None:
     """As unify.service.data.mount makes it, remembered; None for what it looks at more closely."""
     base, host, origin, scheme = key
+    match = BASE.match(base)
+    if match is None:
+        return None
     if origin is None:
         said = host.decode("latin-1")
         if not HOST.match(said):
             return None
         origin = f"{'https' if scheme == 'https' else 'http'}://{said}"
-    if len(_roots) >= REMEMBERED:
-        _roots.clear()
-    made = _roots[key] = Root(f"{origin.rstrip('/')}{base.decode()}/")
+    if len(_mounted) >= REMEMBERED:
+        _mounted.clear()
+    root = Root(f"{origin.rstrip('/')}{base.decode()}/")
+    made = _mounted[key] = ((match[1] or match[2]).decode(), match[1] is not None, root)
     return made
 
 
