@@ -41,10 +41,11 @@ THREADS: Final = 2
 """That look at catalogs and make small snapshots, for all instances of a worker."""
 LOOKED_AT: Final = frozenset((
     b"accept", b"prefer", b"if-none-match", b"odata-maxversion", b"odata-version", b"cache-control", b"if-match",
-    b"odata-isolation", b"isolation", b"accept-charset",
+    b"odata-isolation", b"isolation", b"accept-charset", b"content-type",
 ))  # fmt: skip
 PLAIN: Final = {
     b"accept": frozenset((b"*/*", b"application/json", b"application/json, */*", b"application/json, text/plain, */*")),
+    b"content-type": frozenset((b"application/json",)),  # text/csv asks the vendor's path for an export
     b"odata-maxversion": frozenset((b"4.0",)),
     b"odata-version": frozenset((b"4.0",)),
 }

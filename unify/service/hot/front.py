@@ -48,7 +48,7 @@ async def answered(service: "Service", scope: Scope, send: Send, caller: Caller)
                 known = value
             elif value not in PLAIN.get(name, ()):
                 return False
-            elif name != b"accept":
+            elif name not in (b"accept", b"content-type"):
                 common = OLD  # of those that are left only 4.0 is plain
     settings = service.settings
     key = (raw[:at], host, settings.public_url, scope["scheme"])
