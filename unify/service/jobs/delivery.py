@@ -95,12 +95,13 @@ class _Pinned(http.client.HTTPConnection):
 
     def connect(self) -> None:
         """See HTTPConnection."""
-        plain = socket.create_connection((self._address, self._target.port), self.timeout)
+        plain = socket.socket(socket.AF_INET6 if ":" in self._address else socket.AF_INET, socket.SOCK_STREAM)
+        self.sock = plain  # `cut` and `close` reach it from here on
+        plain.settimeout(self.timeout)
+        plain.connect((self._address, self._target.port))
         if self._target.https:
             context = ssl.create_default_context()
             self.sock = context.wrap_socket(plain, server_hostname=self._target.host)
-        else:
-            self.sock = plain
 
     def cut(self) -> None:
         """End it from another thread: it took too long."""

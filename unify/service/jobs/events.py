@@ -28,6 +28,8 @@ RUNS: Final = ("run.finished", "run.failed")
 SEGMENTS: Final = ("segment.entered", "segment.left")
 CUSTOMERS: Final = ("customer.created", "customer.merged", "customer.split", "customer.retired")
 KINDS: Final = (*RUNS, *SEGMENTS, *CUSTOMERS)
+CONFLATING: Final = ("run", "conflate")
+"""Purposes of runs that make customers."""
 PART: Final = 1000
 """Customers in one event: about 40 kB."""
 
@@ -113,7 +115,8 @@ class _Making:
 
     def customers(self, kinds: Sequence[str]) -> Iterator[Event]:
         kept = {g.number: g for g in self._store.generations()}
-        if self._run.number not in kept:
+        made = self._run.purpose in CONFLATING and (self._run.report or {}).get("changes") is not None
+        if self._run.number not in kept or not made:  # what a generation took over from another was told then
             return
         generation = kept[self._run.number]
         with self._store.pin(generation), DuckDBEngine.reading(generation.path) as engine:

@@ -163,6 +163,12 @@ class Runner:
         for job in self._queue.running():
             if not self._alive(job):
                 self._died(job)
+        for child in self._children.values():  # they have said how they ended, and are on their way out
+            try:
+                child.wait(GRACE_S)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
 
 
 def _how(code: int) -> str:
