@@ -130,7 +130,12 @@ async def copy_an_instance(body: InstanceCopyRequest, service: TheService, calle
     Files that were uploaded to the other one are not copied: upload the new one's own.
     """
     id_ = _new_id(body.instance_metadata, caller)
-    source = await asyncio.to_thread(hosted_for, service, caller, body.instance_id_to_copy, Role.STEWARD)
+    try:
+        source = await asyncio.to_thread(hosted_for, service, caller, body.instance_id_to_copy, Role.STEWARD)
+    except ServiceError as error:
+        if error.status != 404:
+            raise
+        raise bad_request(error.message, where="instanceIdToCopy", hint=error.hint) from None
     said = _defaults(body.instance_metadata)
     hosted = await asyncio.to_thread(Housekeeping(service).copy, source, id_, said, caller.principal, _now())
     return await asyncio.to_thread(metadata_of, service, hosted)
