@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import yaml
 from fastapi import Header, Request, Response
@@ -23,6 +23,7 @@ from unify.verbs.draft import Document, DraftVersion
 
 router = area("Project")
 YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml", "application/vnd.yaml")
+MOST_NODES: Final = 1_000_000
 PROJECT = {"type": "object", "description": "A project, as a project file holds it: docs/project-file.md."}
 IF_MATCH = Annotated[
     str | None, Header(alias="If-Match", description="Version that the change was made from; else it is not checked.")
@@ -135,12 +136,7 @@ async def _body(request: Request) -> Document:
     raw = await body_of(request.receive, limit)
     said = request.headers.get("content-type", "")
     if said.split(";")[0].strip().lower() in YAML_TYPES:
-        try:
-            return parse_mapping(raw.decode("utf-8"), where="body")
-        except UnicodeDecodeError:
-            raise bad_request("the body is not UTF-8", where="body") from None
-        except RecursionError:
-            raise bad_request("the body is nested too deep", where="body") from None
+        return await asyncio.to_thread(_yaml, raw)
     check_content_type(said or None)
     if not raw:
         raise RefusedInputError([("body", "is missing")])
@@ -148,6 +144,37 @@ async def _body(request: Request) -> Document:
     if not isinstance(value, dict):
         raise RefusedInputError([("body", "a project is an object: sources, conflation, …")])
     return value
+
+
+def _yaml(raw: bytes) -> Document:
+    try:
+        text = raw.decode("utf-8")
+        _refuse_bomb(text)
+        return parse_mapping(text, where="body")
+    except UnicodeDecodeError:
+        raise bad_request("the body is not UTF-8", where="body") from None
+    except RecursionError:
+        raise bad_request("the body is nested too deep", where="body") from None
+
+
+def _refuse_bomb(text: str) -> None:
+    """400 for a few lines whose aliases of aliases stand for more than MOST_NODES values."""
+    sizes: dict[int, int] = {}
+
+    def size(node: yaml.Node) -> int:
+        if id(node) not in sizes:
+            sizes[id(node)] = 0  # one that contains itself is refused where it is read
+            inner = node.value if isinstance(node, yaml.CollectionNode) else ()
+            parts = [part for item in inner for part in (item if isinstance(item, tuple) else (item,))]
+            sizes[id(node)] = 1 + sum(map(size, parts))
+        return sizes[id(node)]
+
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError:
+        return  # told with its line where it is read
+    if root is not None and size(root) > MOST_NODES:
+        raise bad_request("its aliases stand for too many values", where="body", hint=f"{MOST_NODES:,} at most")
 
 
 def _keep(hosted: Hosted, document: Document, if_match: str | None) -> None:
