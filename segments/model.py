@@ -36,6 +36,7 @@ class Model:
     keys       table → the column that tells its rows apart; tables without one are not in it
     entities   table → the entity it holds, e.g. `crm_Contacts` → `crm.Contacts`
     timezone   of dates and times of day, unless a question says another
+    searched   table → attributes that `$search` looks at; of other tables: every one that holds text
     """
 
     catalog: Catalog
@@ -44,6 +45,7 @@ class Model:
     keys: Mapping[str, str] = field(default_factory=dict)
     entities: Mapping[str, str] = field(default_factory=dict)
     timezone: str = "UTC"
+    searched: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def with_segments(self, segments: Mapping[str, str]) -> "Model":
         """The same, with segment → table of its members (one column, `ordinal`)."""

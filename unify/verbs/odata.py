@@ -1,8 +1,8 @@
 """OData over an instance: first pages from the published generation, every other one from that which it belongs to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from weakref import WeakKeyDictionary
@@ -18,6 +18,7 @@ from unify.core.steps import Query
 from unify.engines.duckdb import DuckDBEngine
 from unify.opened import Opened
 from unify.spec import Project
+from unify.verbs.searched import searched_in
 from unify.verbs.segment_tables import preparing, sets_of
 
 _models: "WeakKeyDictionary[DuckDBEngine, Model]" = WeakKeyDictionary()
@@ -95,7 +96,7 @@ class OData:
         engine = self.acme.engine()
         number = self.acme.generation
         if wanted is None or wanted == number:
-            yield _On(engine, number)
+            yield _On(engine, number, searched_in(self.acme.store))
             return
         store = self.acme.store
         try:
@@ -106,17 +107,19 @@ class OData:
             hint = "ask again without $skiptoken: the answer then comes from the published generation"
             raise NotFoundError(message, where="$skiptoken", hint=hint) from None
         with pin, self.acme.reading(kept) as aside:
-            yield _On(aside, wanted)
+            yield _On(aside, wanted, searched_in(store))
 
 
 @dataclass(frozen=True)
 class _On:
     engine: DuckDBEngine
     generation: int
+    searched: Mapping[str, frozenset[str]]
     model: Model = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "model", model_on(self.engine))
+        model = model_on(self.engine)
+        object.__setattr__(self, "model", replace(model, searched=self.searched) if self.searched else model)
 
 
 @dataclass(frozen=True)

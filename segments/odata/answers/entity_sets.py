@@ -29,6 +29,7 @@ class EntitySet:
     key         the attribute that tells rows apart; "" when none does
     relations   names that lead to related rows, sorted
     called      its name where that is not the table's: the set of a segment
+    searched    attributes that `$search` looks at; None: every one that holds text
     """
 
     table: str
@@ -36,6 +37,7 @@ class EntitySet:
     key: str
     relations: tuple[str, ...]
     called: str = ""
+    searched: frozenset[str] | None = None
 
     @property
     def name(self) -> str:
@@ -73,7 +75,8 @@ def entity_set(model: Model, name: str) -> EntitySet:
     key = model.keys.get(name, "")
     if key not in table.attributes or table.attributes[key].type is None:
         key = ""
-    return EntitySet(name, table.attributes, key, tuple(model.relations(name)))
+    relations = tuple(model.relations(name))
+    return EntitySet(name, table.attributes, key, relations, searched=model.searched.get(name))
 
 
 def is_table(model: Model, name: str) -> bool:

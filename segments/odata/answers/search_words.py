@@ -24,8 +24,9 @@ MAX_WORDS = 100
 
 
 def searchable(set_: EntitySet) -> list[str]:
-    """The attributes that a search looks at: those that hold text."""
-    return [name for name, attribute in set_.attributes.items() if attribute.type == STRING]
+    """The attributes that a search looks at: those that hold text, or those of them that somebody chose."""
+    chosen = set_.attributes if set_.searched is None else set_.searched
+    return [name for name, attribute in set_.attributes.items() if attribute.type == STRING and name in chosen]
 
 
 def search_predicate(term: SearchTerm, set_: EntitySet) -> p.Expr:

@@ -67,6 +67,12 @@ def schemas_on(acme: Instance) -> Schemas:
     return {entity: dict(engine.columns(table_of(entity))) for entity in acme.entities()}
 
 
+def require_data(acme: Instance) -> None:
+    """ServiceError 404 before the first run: what is asked for is not there. (503 would be tried again by clients.)"""
+    if acme.store.published() is None:
+        raise not_found("nothing has been ingested yet", hint="declare a data source, upload its files, submit a job")
+
+
 def entity_named(known: Iterable[str], name: str, source: str | None = None) -> str:
     """The entity that a name on the wire means, `crm.Contacts`: qualified either way, or `Contacts` alone where one
     source only has it, or `source` is said. ServiceError 404, 400 when several are meant."""

@@ -12,7 +12,7 @@ from unify.core.steps import Query
 from unify.instance import Instance
 from unify.service.errors import not_found
 from unify.service.management.depends import Asking, TheCaller
-from unify.service.management.drafts import entity_named
+from unify.service.management.drafts import entity_named, require_data
 from unify.service.management.routes import area
 from unify.spec.wire import Wire
 
@@ -41,6 +41,7 @@ async def get_key_ring(
     """
 
     def look(acme: Instance) -> dict[str, Any]:
+        require_data(acme)
         entity = entity_named(acme.entities(), entityName, dataSourceName)
         engine = acme.engine()
         found = engine.fetch(
@@ -67,6 +68,7 @@ async def get_activity_types_and_counts(hosted: Asking, caller: TheCaller, custo
     """
 
     def look(acme: Instance) -> dict[str, Any]:
+        require_data(acme)
         id_ = _customer(acme, customerId)
         counts = customer_card(acme.engine(), id_).activities
         types = [{"activityType": c.type, "count": c.activities, "first": c.first, "last": c.last} for c in counts]

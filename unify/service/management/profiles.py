@@ -118,7 +118,8 @@ async def get_an_entity_profile(
     """Of an ingested one, counted now on the published generation. includeAttributeData: also every column's figures"""
 
     def look(acme: Instance) -> dict[str, Any]:
-        return profile(acme.engine(), _ingested(acme, qualifiedEntityName)).as_dict()
+        entity = _ingested(acme, qualifiedEntityName)
+        return profile(acme.engine(), entity).as_dict()
 
     made = await hosted.ask_as(caller, look)
     columns = made.pop("attributeDataProfiles")

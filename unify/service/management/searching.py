@@ -1,11 +1,11 @@
 """Operations 39–40: which attributes of Customer are searched, filtered, faceted and sorted by.
 
-What is said governs `$search` over Customer (`searchable_in_force`); flags beside `isSearchable` are kept and told, for
-the client that shows facets. Nothing said: every text is searched, everything is filtered and sorted by.
+What is said governs `$search` over Customer (unify/verbs/searched.py); the flags beside `isSearchable` are kept and
+told, for clients that show facets. Nothing said: every text is searched, everything is filtered and sorted by.
 """
 
 import asyncio
-from typing import Any, Final
+from typing import Any
 
 from pydantic import Field
 
@@ -20,10 +20,9 @@ from unify.service.management.routes import area
 from unify.service.management.telling import told
 from unify.spec.wire import AuditedWire, Wire
 from unify.store import Store
+from unify.verbs.searched import KIND, NAME
 
 router = area("Search")
-KIND: Final = "search"
-NAME: Final = "configuration"
 
 
 class AttributeSearchProperties(Wire):
@@ -85,12 +84,6 @@ def search_in_force(store: Store) -> dict[str, dict[str, AttributeSearchProperti
         entity.qualified_entity_name: {a.name: a.properties for a in entity.attributes}
         for entity in config.entity_config or ()
     }
-
-
-def searchable_in_force(store: Store, entity: str = "Customer") -> frozenset[str] | None:
-    """Attributes that `$search` looks at; None: all that hold text."""
-    said = search_in_force(store).get(entity)
-    return None if said is None else frozenset(name for name, p in said.items() if p.is_searchable)
 
 
 def _keep(service: Any, hosted: Hosted, said: list[dict[str, Any]], by: str) -> None:
