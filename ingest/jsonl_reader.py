@@ -24,7 +24,7 @@ from unify.core.errors import SourceError
 
 _SAMPLE = 1 << 18
 WINDOW = 1 << 20
-"""Bytes after which the layout may change: what is not of the layout takes ten times as long."""
+"""Bytes after which the layout may change: what is not of the layout takes three times as long."""
 _FIRST = 100
 """Lines of a file that its layout is told from."""
 

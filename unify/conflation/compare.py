@@ -169,11 +169,15 @@ def passes(criterion: Criterion, a: str, b: str, lettered: bool = False) -> str:
 
     `lettered`: the columns `a` and `b` have their letters beside them, which settle most pairs that do not pass.
     """
-    row = COMPARISONS[criterion.compare].sql
-    test = row.passes(criterion, a, b)
-    if not lettered or row.apart is None:
-        return test
-    return f"CASE WHEN {row.apart(criterion, a, b)} THEN false ELSE {test} END"
+    test = COMPARISONS[criterion.compare].sql.passes(criterion, a, b)
+    far = apart(criterion, a, b) if lettered else None
+    return f"CASE WHEN {far} THEN false ELSE {test} END" if far else test
+
+
+def apart(criterion: Criterion, a: str, b: str) -> str | None:
+    """The SQL of a cheap test over lettered columns: true only where the values do not pass; None: there is none."""
+    test = COMPARISONS[criterion.compare].sql.apart
+    return test(criterion, a, b) if test is not None else None
 
 
 def tells_by_letters(criterion: Criterion) -> bool:

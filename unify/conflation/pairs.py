@@ -25,6 +25,9 @@ from unify.core.reports import RuleReport
 from unify.core.steps import Query, Step
 from unify.spec import ConflationPlan
 
+HELD = 20_000_000
+"""Candidate pairs up to which they are held side by side before they are compared (about 100 bytes each)."""
+
 
 class RuleRunner:
     """Runs one bound rule on an engine: `RuleRunner(engine, plan, bound).run()`."""
@@ -46,6 +49,7 @@ class RuleRunner:
         self.keys = ", ".join(bound.keys)
         self.group_keys = ("k0", "k1") if self.shape == "similarity" else bound.keys
         self.left_out = 0
+        self.candidates = 0
 
     def run(self) -> RuleReport:
         """Make links_<n>, and star_<n> and ignored_<n> where they apply."""
@@ -67,7 +71,7 @@ class RuleRunner:
         """As `run`, on sides that the caller made: tables or bracketed SELECTs, as of `BoundRule.side`."""
         bound = self.bound
         self.left, self.right = left, right
-        candidates = self._count()
+        self.candidates = self._count()
         links = self._star() if self.shape == "star" else self._join()
         self._release(f"left_{self.n}", f"right_{self.n}", self.groups)
         return RuleReport(
@@ -78,7 +82,7 @@ class RuleRunner:
             right=bound.right.entity,
             sentence=bound.sentence,
             shape=self.shape,
-            candidates=candidates,
+            candidates=self.candidates,
             links=links,
             ignored=self.left_out,
             seconds=round(perf_counter() - started, 3),
@@ -292,7 +296,6 @@ class RuleRunner:
         """Compare every candidate pair: joined by key, or by the pairs of similar values."""
         bound = self.bound
         similar = self.shape == "similarity"
-        score, where = bound.score(), bound.conditions(anchored_by_value=similar)
         if similar:
             joined = f"{self.groups} AS g JOIN {self.left} AS l ON l.k0 = g.k0 JOIN {self.right} AS r ON r.k0 = g.k1"
         else:
@@ -300,16 +303,47 @@ class RuleRunner:
             joined = f"{self.left} AS l JOIN {self.right} AS r ON {on}"
             if self.left_out:
                 joined += f" SEMI JOIN {self.groups} AS g ON {' AND '.join(f'g.{k} = l.{k}' for k in bound.keys)}"
-        if not bound.one_table:
-            a, b = "r.rid", "l.rid"  # the lower entity has the larger rids
-        elif bound.crosswise or similar:
-            a, b, where = "least(l.rid, r.rid)", "greatest(l.rid, r.rid)", f"l.rid <> r.rid AND {where}"
-        else:
-            a, b, where = "l.rid", "r.rid", f"l.rid < r.rid AND {where}"
-        found = f"SELECT {a} AS a, {b} AS b, {score} AS score FROM {joined} WHERE {where}"
+        unordered = bound.one_table and (bound.crosswise or similar)
+        pair = ""
+        if bound.one_table:
+            pair = "l.rid <> r.rid AND " if unordered else "l.rid < r.rid AND "
+        lettered = any(t.lettered for t in bound.fuzzy)
+        apart = not similar and bound.conditions() != "true" and (lettered or self.candidates <= HELD)
+        found = self._in_two_steps(joined, pair) if apart else self._at_once(joined, pair, similar)
+        if unordered:
+            found = f"SELECT least(a, b) AS a, greatest(a, b) AS b, score FROM ({found})"
         if bound.pairs_repeat or (similar and bound.one_table):
             found = f"SELECT a, b, max(score) AS score FROM ({found}) GROUP BY a, b"
         return self._links(found)
+
+    @property
+    def _ends(self) -> tuple[str, str]:
+        """Which sides the smaller and the larger rid of a pair are on; the lower entity has the larger rids."""
+        return ("l", "r") if self.bound.one_table else ("r", "l")
+
+    def _at_once(self, joined: str, pair: str, similar: bool) -> str:
+        """SQL: a, b, score of the pairs that pass."""
+        a, b = self._ends
+        where = f"{pair}{self.bound.conditions(anchored_by_value=similar)}"
+        return f"SELECT {a}.rid AS a, {b}.rid AS b, {self.bound.score()} AS score FROM {joined} WHERE {where}"
+
+    def _in_two_steps(self, joined: str, pair: str) -> str:
+        """The same; pairs that a cheap test leaves are put side by side first and compared by the thousand.
+
+        A join hands over a few pairs at a time where groups differ in size, and to compare two pairs costs as much as
+        to compare a hundred: five rules on a million records took 9.5 s of processor time, 4.2 s with it.
+        """
+        a, b = self._ends
+        bound = self.bound
+        cells = [f"{side}.rid AS {side}_rid" for side in "lr"]
+        for side, which in (("l", "left"), ("r", "right")):
+            cells += [f"{side}.{column} AS {side}_{column}" for column in bound.carried(which)]
+        may = " AND ".join(t.may_pass() for t in bound.fuzzy) or "true"
+        return (
+            f"WITH candidate AS MATERIALIZED (SELECT {', '.join(cells)} FROM {joined} WHERE {pair}{may}) "
+            f"SELECT {a}_rid AS a, {b}_rid AS b, {bound.score('l_', 'r_')} AS score "
+            f"FROM candidate WHERE {bound.conditions(left='l_', right='r_')}"
+        )
 
     def _links(self, found: str) -> int:
         return self._build(

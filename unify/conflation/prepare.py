@@ -179,7 +179,8 @@ def _of_source(column: SourceColumn) -> str:
     if not isinstance(column, Joined):
         return f"source.{quote(column)}"
     texts = [f"CAST(source.{quote(part)} AS VARCHAR)" for part in column.join]
-    cells = ", ".join(f"CASE WHEN regexp_matches({t}, '[^{WHITE_SPACE.regex}]') THEN trim({t}) END" for t in texts)
+    seen = (f"{t} BETWEEN '!' AND '~' OR regexp_matches({t}, '[^{WHITE_SPACE.regex}]')" for t in texts)
+    cells = ", ".join(f"CASE WHEN {test} THEN trim({t}) END" for test, t in zip(seen, texts, strict=True))
     return f"concat_ws(' ', {cells})"
 
 

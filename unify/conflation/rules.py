@@ -25,7 +25,11 @@ SELECTIVE = 70
 
 @dataclass(frozen=True)
 class Term:
-    """A criterion bound to prepared columns; several columns a side mean: any of them."""
+    """A criterion bound to prepared columns; several columns a side mean: any of them.
+
+    `left` and `right` of its tests say what stands before a column of either side: `l.`, or `l_` where both sides of a
+    pair lie in one row.
+    """
 
     criterion: Criterion
     left: tuple[str, ...]
@@ -33,22 +37,32 @@ class Term:
     lettered: bool = False
     """Whether its columns have their letters beside them, by which most pairs are told apart (letters.py)."""
 
-    def passes(self, left: str = "l", right: str = "r") -> str:
+    def passes(self, left: str = "l.", right: str = "r.") -> str:
         """SQL: whether any combination of columns passes; never null."""
-        tests = [self._passes(f"{left}.{a}", f"{right}.{b}") for a, b in product(self.left, self.right)]
+        tests = [self._passes(f"{left}{a}", f"{right}{b}") for a, b in product(self.left, self.right)]
         return f"coalesce({tests[0]}, false)" if len(tests) == 1 else f"({_any(tests)})"
 
-    def score(self, left: str = "l", right: str = "r") -> str:
+    def may_pass(self, left: str = "l.", right: str = "r.") -> str:
+        """SQL: a cheap test that every pair which passes passes too; never null."""
+        tests = []
+        for one, other in product(self.left, self.right):
+            a, b = f"{left}{one}", f"{right}{other}"
+            apart = compare.apart(self.criterion, a, b) if self.lettered else None
+            near = f" AND ({apart}) IS NOT TRUE" if apart else ""
+            tests.append(f"({a} IS NOT NULL AND {b} IS NOT NULL{near})")
+        return f"({' OR '.join(tests)})"
+
+    def score(self, left: str = "l.", right: str = "r.") -> str:
         """SQL: the best score among the combinations of columns, 0 to 1; null when a side has no value."""
-        scores = [self._score(f"{left}.{a}", f"{right}.{b}") for a, b in product(self.left, self.right)]
+        scores = [self._score(f"{left}{a}", f"{right}{b}") for a, b in product(self.left, self.right)]
         return scores[0] if len(scores) == 1 else f"greatest({', '.join(scores)})"
 
-    def holds(self, left: str = "l", right: str = "r") -> str:
+    def holds(self, left: str = "l.", right: str = "r.") -> str:
         """SQL: whether the criterion holds as a veto. `differs` needs a value on both sides and none that passes."""
         if not self.criterion.differs:
             return self.passes(left, right)
-        here = _any([f"{left}.{a} IS NOT NULL" for a in self.left])
-        there = _any([f"{right}.{b} IS NOT NULL" for b in self.right])
+        here = _any([f"{left}{a} IS NOT NULL" for a in self.left])
+        there = _any([f"{right}{b} IS NOT NULL" for b in self.right])
         return f"(({here}) AND ({there}) AND NOT {self.passes(left, right)})"
 
     def _passes(self, a: str, b: str) -> str:
@@ -225,8 +239,7 @@ class BoundRule:
     def side_parts(self, which: str, without: str = "") -> list[str]:
         """The SELECTs that `side` unites, one per combination of columns."""
         prepared = self.left if which == "left" else self.right
-        carried = {c for t in (*self.fuzzy, *(t for v in self.vetoes for t in v)) for c in t.carried(which)}
-        rest = "".join(f", {c}" for c in sorted(carried))
+        rest = "".join(f", {c}" for c in self.carried(which))
         anti = f" ANTI JOIN ({without}) AS matched USING (rid)" if without else ""
         keyed = self.keyed()
         return [
@@ -255,16 +268,20 @@ class BoundRule:
         """Dedupe with different columns left and right: a pair may hold in either direction."""
         return any(t.left != t.right for t in (*self.when, *(t for v in self.vetoes for t in v)))
 
-    def conditions(self, anchored_by_value: bool = False) -> str:
+    def carried(self, which: str) -> list[str]:
+        """The columns of a side that conditions and vetoes need beyond the keys, sorted."""
+        return sorted({c for t in (*self.fuzzy, *(t for v in self.vetoes for t in v)) for c in t.carried(which)})
+
+    def conditions(self, anchored_by_value: bool = False, left: str = "l.", right: str = "r.") -> str:
         """SQL of everything that must hold beyond the join on keys."""
         anchor = None if self.exact else self.anchor()
-        tests = [t.passes() for t in self.fuzzy if not (anchored_by_value and t is anchor)]
-        tests += [f"NOT ({' AND '.join(t.holds() for t in veto)})" for veto in self.vetoes]
+        tests = [t.passes(left, right) for t in self.fuzzy if not (anchored_by_value and t is anchor)]
+        tests += [f"NOT ({' AND '.join(t.holds(left, right) for t in veto)})" for veto in self.vetoes]
         return " AND ".join(tests) or "true"
 
-    def score(self) -> str:
+    def score(self, left: str = "l.", right: str = "r.") -> str:
         """SQL: the weakest condition's score (exact conditions score 1)."""
-        scores = [t.score() for t in self.fuzzy]
+        scores = [t.score(left, right) for t in self.fuzzy]
         if not scores:
             return "1.0"
         return scores[0] if len(scores) == 1 else f"least({', '.join(scores)})"

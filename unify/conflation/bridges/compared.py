@@ -17,6 +17,8 @@ from unify.spec import ConflationPlan, Criterion, Rule, SourceColumn
 
 TOLERANT_ENOUGH = 80
 """Per cent from which two texts agree that only a scored rule compares: it has levels instead of a precision."""
+TOLERANCES = ("number", "date")
+"""Comparisons that say nothing of a value that is no number or date."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,15 @@ class Attribute:
 
     def agrees(self, k: int, left: str, right: str) -> str:
         """SQL: true, false (they contradict) or null (one of them says nothing), over columns c<k>_<j>."""
-        places = range(self.width)
-        tests = [self._passes(f"{left}.c{k}_{i}", f"{right}.c{k}_{j}") for i in places for j in places]
+        here, there = ([f"{side}.c{k}_{j}" for j in range(self.width)] for side in (left, right))
+        tests = [self._passes(a, b) for a in here for b in there]
         if len(tests) == 1:
             return f"({tests[0]})"
         some, none = (" OR ".join(f"({t}) IS {said}" for t in tests) for said in ("TRUE", "FALSE"))
+        if self.criterion.is_exact or self.criterion.compare not in TOLERANCES:
+            # Equal values, nearly always there, are cheap to see; texts that are there never leave a test open.
+            some = f"{' OR '.join(f'{a} = {b}' for a in here for b in there)} THEN true WHEN {some}"
+            none = " AND ".join(f"({' OR '.join(f'{c} IS NOT NULL' for c in side)})" for side in (here, there))
         return f"CASE WHEN {some} THEN true WHEN {none} THEN false END"
 
     def _passes(self, a: str, b: str) -> str:

@@ -198,7 +198,7 @@ def veto_sql(bound: BoundRule, pairs: str) -> str:
     for veto in bound.vetoes:
         held = " AND ".join(t.holds() for t in veto)
         if bound.one_table and any(t.left != t.right for t in veto):
-            held += " AND " + " AND ".join(t.holds("r", "l") for t in veto)
+            held += " AND " + " AND ".join(t.holds("r.", "l.") for t in veto)
         tests.append(f"({held})")
     return (
         f"SELECT p.place FROM {pairs} AS p JOIN {bound.left.table} AS l ON l.rid = p.{'a' if a == 'l' else 'b'} "

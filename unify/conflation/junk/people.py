@@ -11,7 +11,7 @@ makes  junk_evidence   rid, written (all name columns), who (a hash of it), born
 from collections.abc import Sequence
 
 from unify.conflation.junk.fields import Field, Judged
-from unify.conflation.normalize import Lists, normalized
+from unify.conflation.normalize import Lists, unchecked, unless_blank
 from unify.conflation.prepare import Prepared
 from unify.core.engine import Engine
 from unify.core.names import quote
@@ -146,10 +146,12 @@ def _alike(lists: Lists) -> str:
     undated  it has no birth date, but an alike name has one or comes before it, so it counts as no date of its own
 
     Names are alike when the words that they do not share are spelled alike, are an initial and a word, are a nickname
-    and a name, or when one has no word of its own. Every pair is read once.
+    and a name, or when one has no word of its own. Every pair is read once; names are worked out apart from what is
+    asked of them, because DuckDB works them out as often as they stand in a condition.
     """
     nickname = (NormalizeStep(kind="name"),)
-    first, second = (normalized(side, "VARCHAR", nickname, lists) for side in ("mine", "other"))
+    names = ", ".join(f"{unchecked(side, 'VARCHAR', nickname, lists)} AS {side}" for side in ("mine", "other"))
+    first, second = (unless_blank(side, "VARCHAR", nickname) for side in ("mine", "other"))
     near = (
         f"mine = '' OR other = '' OR jaro_winkler_similarity(mine, other) >= {ALIKE} "
         "OR (length(mine) = 1 AND starts_with(other, mine)) OR (length(other) = 1 AND starts_with(mine, other))"
@@ -163,7 +165,10 @@ WITH several AS (SELECT field, value, name, undated FROM junk_names SEMI JOIN ju
      words AS (SELECT before, after, string_split(before, ' ') AS b, string_split(after, ' ') AS a
                FROM (SELECT DISTINCT before, after FROM pairs)),
      rests AS (SELECT before, after, {rest.format("b", "a")} AS mine, {rest.format("a", "b")} AS other FROM words),
-     alike AS (SELECT before, after FROM rests WHERE CASE WHEN {near} THEN true ELSE {first} = {second} END),
+     named AS MATERIALIZED (SELECT before, after, {names} FROM rests WHERE ({near}) IS NOT TRUE),
+     alike AS (SELECT before, after FROM rests WHERE {near}
+               UNION ALL
+               SELECT before, after FROM named WHERE {first} = {second}),
      told AS (SELECT field, value, after AS name, true AS again, after_undated AS undated FROM pairs
               JOIN alike USING (before, after)
               UNION ALL
