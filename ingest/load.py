@@ -32,6 +32,7 @@ from ingest.rows import FILE, LINE, Source
 from ingest.types import STRING
 from ingest.written import Written, lay_over
 from unify.core.engine import Engine
+from unify.core.erased import NOBODY, Erased
 from unify.core.errors import SourceError
 from unify.core.names import corrupt_table_of, quote, table_of
 from unify.core.plain import hardly_repeat
@@ -52,10 +53,12 @@ class _Staged:
     unread: str
     param: str = "files"
     fields: list[Field] = field(default_factory=list)
+    left_out: int = 0
+    """Rows of records that were erased."""
 
     @property
     def count(self) -> int:
-        return self.source.rows + len(self.source.bad)
+        return self.source.rows + len(self.source.bad) - self.left_out
 
     @property
     def files(self) -> tuple[str, list[str]]:
@@ -87,6 +90,7 @@ def load(
     base: Path,
     now: datetime | None = None,
     written: Sequence[Written] = (),
+    erased: Erased = NOBODY,
 ) -> LoadReport:
     """Make `<Source>_<Entity>` and `<Source>_<Entity>_corrupt`.
 
@@ -95,6 +99,7 @@ def load(
     base   the folder that paths are relative to
     now    with time zone; decides which hours of incremental folders are over (default: the clock)
     written  rows that were written one by one, to be laid over those of the files
+    erased   records that are left out wherever the files have them, as if they were not there
     Raises SourceError, DamagedFileError, SpecError; then neither table was made.
     """
     started = time.perf_counter()
@@ -106,12 +111,27 @@ def load(
     else:
         source = _source(name, entity, data, base)
     staged = _stage(engine, table, name, entity, source)
+    if erased.of(name):
+        _leave_out(engine, staged, name, entity, erased)
     reports = _Tables(engine, name, entity, staged)
     if folders is not None:
         reports.replay(folders, base)
     if written:
         reports.lay_over(written)
     return reports.finish(started)
+
+
+def _leave_out(engine: Engine, staged: _Staged, name: str, entity: Entity, erased: Erased) -> None:
+    """Erased records go before anything is made of them: typed, filtered, compared or quarantined."""
+    [key] = [f for f in staged.fields if f.name == entity.key]
+    left = 0
+    for table, stays in (
+        (staged.rows, erased.stays(name, key.value)),
+        (staged.unread, erased.stays_unread(name, "raw")),
+    ):
+        query = Query(f"SELECT * FROM {quote(table)} WHERE {stays.sql}", stays.params)
+        left += engine.build(Step(table, query, "leave out who was erased", (table,)))
+    staged.left_out = staged.count - left
 
 
 def _source(name: str, entity: Entity, data: FilesOrFrame, base: Path) -> Source:

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from shutil import copyfile
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ingest.customer_lists import load_customer_lists
 from ingest.dependents import dependents_of
@@ -34,6 +34,7 @@ from segments.relationships import CUSTOMER
 from unify.conflation.binding import plan_of
 from unify.conflation.run import Conflated, ThisRun
 from unify.core.engine import Engine, scalar
+from unify.core.erased import Erased
 from unify.core.errors import SpecError, UnifyError, did_you_mean
 from unify.core.memory import peak_mib
 from unify.core.names import corrupt_table_of, quote, table_of
@@ -44,11 +45,15 @@ from unify.engines.duckdb import DuckDBEngine
 from unify.incremental import state
 from unify.incremental.customers import make_customers
 from unify.incremental.planning import ANEW, Course, set_course
+from unify.privacy.ledger import erased
 from unify.spec import Project
 from unify.store import Build, Generation, Lease, NewMembers, Store
-from unify.store.written import WrittenRows, digest_of
+from unify.store.written import WrittenRow, WrittenRows, digest_of
 from unify.verbs.decisions import add_decisions, refuse_contradictions
 from unify.verbs.segment_stage import SegmentsFound, segments_of_run
+
+if TYPE_CHECKING:
+    from unify.privacy.person import Person
 
 PREVIOUS = "previous"
 """Name under which the published generation is attached while the next one is built."""
@@ -80,6 +85,8 @@ class Job:
     frames: Mapping[str, Any] = field(default_factory=dict)
     memory_limit: str | None = None
     threads: int | None = None
+    erasing: "Person | None" = None
+    """Somebody whom the new generation must not hold on any page; no other one is kept then."""
 
     @property
     def purpose(self) -> str:
@@ -130,7 +137,8 @@ class _Run:
         self.store, self.job, self.lease, self.progress = store, job, lease, progress
         self.started = datetime.now(UTC)
         self.clock = perf_counter()
-        self.written = WrittenRows(store.path).all(self.started)
+        self.erased = erased(store)
+        self.written = _but_erased(WrittenRows(store.path).all(self.started), self.erased)
         self.stages: list[StageReport] = []
         self.warnings: list[str] = []
         self.entities: list[EntityReport] = []
@@ -153,13 +161,17 @@ class _Run:
                 self._segments(engine, build, before)
                 if before is not None:
                     engine.detach(PREVIOUS)
+            if self.job.erasing is not None:
+                from unify.privacy.rewrite import rewrite
+
+                rewrite(build.path, self.job.erasing)
             clock = perf_counter()
             self.progress("publish", f"generation {build.number}")
             report = self._report(build, before)
             marks = {ORDINALS: self.conflated.highest_ordinal + 1}
             build.publish(
                 report.as_dict(),
-                self.job.project.keep,
+                1 if self.job.erasing else self.job.project.keep,
                 summary=_summary(report),
                 marks=marks,
                 members=self.segments.kept,
@@ -292,6 +304,7 @@ class _Run:
                 base=job.base,
                 now=self.started,
                 written=self.written.get(name, ()),
+                erased=self.erased,
             ),
             partial(_carry, engine, [table_of(name), corrupt_table_of(name)]),
         )
@@ -306,8 +319,9 @@ class _Run:
             self.course.keep_source(name)
         if self.course.takes_over:
             return
-        tables = [t for name in self.job.project.entities for t in (table_of(name), corrupt_table_of(name))]
-        _carry(engine, [*tables, "entities"])
+        for name in self.job.project.entities:
+            _carry_entity(engine, name, self.job.project.entity(name).key, self.erased)
+        _carry(engine, ["entities"])
 
     def _report(self, build: Build, before: Generation | None) -> RunReport:
         found = self.conflated
@@ -392,6 +406,28 @@ def _carry(engine: Engine, tables: Iterable[str]) -> None:
                 keep=True,
             )
         )
+
+
+def _but_erased(written: Mapping[str, list[WrittenRow]], erased: Erased) -> dict[str, list[WrittenRow]]:
+    """Rows written one by one, without those of records that were erased."""
+    return {
+        entity: [row for row in rows if erased.hash(entity, row.key) not in erased.of(entity)]
+        for entity, rows in written.items()
+    }
+
+
+def _carry_entity(engine: Engine, name: str, key: str, erased: Erased) -> None:
+    """The tables of an entity, without records that were erased."""
+    if not erased.of(name):
+        _carry(engine, [table_of(name), corrupt_table_of(name)])
+        return
+    why = "carried over from the generation before, without who was erased"
+    for table, stays in (
+        (table_of(name), erased.stays(name, quote(key))),
+        (corrupt_table_of(name), erased.stays_unread(name, "raw")),
+    ):
+        sql = f"FROM {quote(PREVIOUS)}.{quote(table)} WHERE {stays.sql}"
+        engine.build(Step(table, Query(sql, stays.params), why, keep=True))
 
 
 def _columns_before(engine: Engine) -> dict[str, list[dict[str, str]]]:

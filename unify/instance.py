@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from unify.core.review import Decision, Review
     from unify.doctor import DoctorReport
     from unify.engines.export import Exported, Format
+    from unify.privacy.erase import Erasure
+    from unify.privacy.subject import Subject
     from unify.spec import Segment
     from unify.verbs.insights import Insights
     from unify.verbs.measures import Given, MeasureHandle
@@ -196,6 +198,18 @@ class Instance(Building):
         from unify.verbs.odata import OData
 
         return OData(self, page_size=page_size).ask(request, clock=clock)
+
+    def subject(self, customer: str) -> "Subject":
+        """Everything that is held about one person, as a document; docs/service-access.md."""
+        from unify.privacy.subject import subject
+
+        return subject(self, customer)
+
+    def erase(self, customer: str, *, reason: str, wait: float | None = None) -> "Erasure":
+        """Erase one person from everything, kept generations included; later runs leave them out. No way back."""
+        from unify.privacy.erase import erase
+
+        return erase(self, customer, reason=reason, wait=wait)
 
     def relationships(self) -> "list[Hop]":
         """Declared relationships in their own direction, then those that conflation made."""

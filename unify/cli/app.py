@@ -11,6 +11,7 @@ from unify.cli import (
     manage,
     measure,
     odata,
+    privacy,
     relate,
     resolve,
     review,
@@ -74,6 +75,8 @@ app.add_typer(measure.measure, name="measure", rich_help_panel=LOOK)
 app.add_typer(relate.relationship, name="relationship", rich_help_panel=LOOK)
 app.command("serve", rich_help_panel=MANAGE)(serve.serve)
 app.add_typer(access.access, name="access", rich_help_panel=MANAGE)
+app.command("subject", rich_help_panel=MANAGE)(privacy.subject)
+app.command("erase", rich_help_panel=MANAGE)(privacy.erase)
 app.command("dev-cert", rich_help_panel=MANAGE)(access.dev_cert)
 app.command("runs", rich_help_panel=MANAGE)(manage.runs)
 app.command("generations", rich_help_panel=MANAGE)(manage.generations)

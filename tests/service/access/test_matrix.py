@@ -23,12 +23,47 @@ from unify.service.settings import Settings
 
 LADDER = ["stranger", "reader", "analyst", "steward", "admin", "everywhere"]
 LEAST: dict[str, str] = {
-    **dict.fromkeys(["get_all_instances"], "anyone"),
-    **dict.fromkeys(["get_activity_types_and_counts", "get_all_entity_metadata", "get_all_role_definitions", "get_current_user_role", "get_entity_metadata", "get_entity_size", "get_instance_metadata", "get_key_ring", "get_profile_store_state", "get_search_configuration"], "reader"),
-    **dict.fromkeys(["activate_segment", "create_a_measure", "create_a_segment", "deactivate_segment", "delete_a_measure", "delete_segment", "get_a_hierarchy", "get_a_list_of_measures_metadata", "get_a_relationship", "get_a_segment", "get_a_workflow_job_information", "get_all_data_sources", "get_all_hierarchies", "get_all_relationships", "get_all_segments", "get_all_system_created_relationships", "get_an_attribute_profile", "get_an_entity_profile", "get_attribute_semantic_labels", "get_conflation_plan", "get_conflict_resolution_rules", "get_data_source", "get_entity_info", "get_entity_information", "get_entity_semantic_labels", "get_information_of_an_entity", "get_information_of_an_entity_of_a_source", "get_list_of_recent_workflow_jobs", "get_list_of_workflow_task_information_history", "get_metadata_for_a_measure", "get_project", "get_supported_timezones", "get_uploaded_files", "get_workflow_schedules", "get_workflow_status", "update_a_measure", "update_a_segment", "validate_project"], "analyst"),
-    **dict.fromkeys(["cancel_a_workflow_job", "create_a_data_source", "create_a_hierarchy", "create_a_relationship", "delete_a_data_source", "delete_a_hierarchy", "delete_a_relationship", "delete_an_uploaded_file", "patch_a_relationship", "patch_conflation_plan", "patch_conflict_resolution_rules", "patch_entity_info", "patch_entity_information", "patch_info_of_an_entity", "patch_information_of_an_entity", "patch_information_of_an_entity_of_a_source", "patch_relationships", "put_conflation_plan", "put_conflict_resolution_rules", "put_project", "submit_a_workflow_job", "suggest_project", "update_a_hierarchy", "update_a_relationship", "upload_a_file"], "steward"),
-    **dict.fromkeys(["create_a_batch_of_workflow_refresh_schedules", "create_webhook", "create_workflow_refresh_schedule", "delete_a_schedule", "delete_an_instance", "delete_webhook", "deletes_a_role_assignment", "get_all_role_assignments", "get_column_rules", "get_webhook", "list_deliveries", "list_webhooks", "renew_webhook_secret", "reset_an_instance", "retry_delivery", "update_a_column_rule", "update_a_role_assignment", "update_an_instance", "update_search_configuration", "update_webhook"], "admin"),
-    **dict.fromkeys(["copy_an_instance", "create_a_key", "create_an_instance", "get_all_keys", "get_all_principals", "get_audit_log", "regenerate_a_key", "revoke_a_key", "update_a_principal", "verify_audit_log"], "everywhere"),
+    **dict.fromkeys([
+        "get_all_instances",
+    ], "anyone"),
+    **dict.fromkeys([
+        "get_activity_types_and_counts", "get_all_entity_metadata", "get_all_role_definitions",
+        "get_current_user_role", "get_entity_metadata", "get_entity_size", "get_instance_metadata", "get_key_ring",
+        "get_profile_store_state", "get_search_configuration",
+    ], "reader"),
+    **dict.fromkeys([
+        "activate_segment", "create_a_measure", "create_a_segment", "deactivate_segment", "delete_a_measure",
+        "delete_segment", "get_a_hierarchy", "get_a_list_of_measures_metadata", "get_a_relationship",
+        "get_a_segment", "get_a_workflow_job_information", "get_all_data_sources", "get_all_hierarchies",
+        "get_all_relationships", "get_all_segments", "get_all_system_created_relationships",
+        "get_an_attribute_profile", "get_an_entity_profile", "get_attribute_semantic_labels", "get_conflation_plan",
+        "get_conflict_resolution_rules", "get_data_source", "get_entity_info", "get_entity_information",
+        "get_entity_semantic_labels", "get_information_of_an_entity", "get_information_of_an_entity_of_a_source",
+        "get_list_of_recent_workflow_jobs", "get_list_of_workflow_task_information_history",
+        "get_metadata_for_a_measure", "get_project", "get_supported_timezones", "get_uploaded_files",
+        "get_workflow_schedules", "get_workflow_status", "update_a_measure", "update_a_segment", "validate_project",
+    ], "analyst"),
+    **dict.fromkeys([
+        "cancel_a_workflow_job", "create_a_data_source", "create_a_hierarchy", "create_a_relationship",
+        "delete_a_data_source", "delete_a_hierarchy", "delete_a_relationship", "delete_an_uploaded_file",
+        "patch_a_relationship", "patch_conflation_plan", "patch_conflict_resolution_rules", "patch_entity_info",
+        "patch_entity_information", "patch_info_of_an_entity", "patch_information_of_an_entity",
+        "patch_information_of_an_entity_of_a_source", "patch_relationships", "put_conflation_plan",
+        "put_conflict_resolution_rules", "put_project", "submit_a_workflow_job", "suggest_project",
+        "update_a_hierarchy", "update_a_relationship", "upload_a_file",
+    ], "steward"),
+    **dict.fromkeys([
+        "create_a_batch_of_workflow_refresh_schedules", "create_webhook", "create_workflow_refresh_schedule",
+        "delete_a_schedule", "delete_an_instance", "delete_webhook", "deletes_a_role_assignment", "erase_subject",
+        "get_all_role_assignments", "get_column_rules", "get_erasures", "get_subject_data", "get_webhook",
+        "list_deliveries", "list_webhooks", "renew_webhook_secret", "reset_an_instance", "retry_delivery",
+        "update_a_column_rule", "update_a_role_assignment", "update_an_instance", "update_search_configuration",
+        "update_webhook",
+    ], "admin"),
+    **dict.fromkeys([
+        "copy_an_instance", "create_a_key", "create_an_instance", "get_all_keys", "get_all_principals",
+        "get_audit_log", "regenerate_a_key", "revoke_a_key", "update_a_principal", "verify_audit_log",
+    ], "everywhere"),
 }  # fmt: skip
 ROOMS = {
     "DataRoom": {

@@ -19,6 +19,7 @@ from unify.service.management.keys import of_one as access
 from unify.service.management.labels import router as labels
 from unify.service.management.measures import router as measures
 from unify.service.management.openapi import COMMON
+from unify.service.management.privacy import router as privacy
 from unify.service.management.profiles import router as profiles
 from unify.service.management.projects import router as projects
 from unify.service.management.relationships import router as relationships
@@ -52,6 +53,7 @@ OF_INSTANCE: Final[tuple[APIRouter, ...]] = (
     webhooks,
     roles,
     access,
+    privacy,
 )
 """Routers of what is asked of one instance."""
 OF_SERVICE: Final[tuple[APIRouter, ...]] = (all_instances, all_access)
