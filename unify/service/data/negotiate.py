@@ -63,6 +63,9 @@ class Range:
         return (self.type != "*/*") + (not self.type.endswith("/*")) + bool(self.parameters)
 
 
+ANYTHING: Final = Range("*/*", {}, 1.0)
+
+
 def ranges_of(accept: str) -> list[Range]:
     """The parts of an Accept header that can be read."""
     found: list[Range] = []
@@ -110,7 +113,7 @@ def accepted(inquiry: Inquiry, request: o.Request, *, vendor: bool) -> str:
     if vendor and inquiry.media == CSV and CSV in offers:  # the vendor's documents ask for exports so
         return CSV
     if said is None or offers == (TEXT,) or any(isinstance(x, o.Text) and x.name == "$format" for x in request.options):
-        return offers[0]
+        return _written(offers[0], ANYTHING) or offers[0]
     ranges = ranges_of(said)
     best: tuple[float, int, int, str] | None = None
     for place, media in enumerate(offers):
