@@ -17,11 +17,12 @@ from types import FrameType
 from typing import Any, Final
 
 from unify.core.documents import project_of
-from unify.core.errors import LeaseHeldError, QueryError, UnifyError, did_you_mean
+from unify.core.errors import LeaseHeldError, QueryError, StoreError, UnifyError, did_you_mean
 from unify.core.names import table_of
 from unify.core.reports import RunReport
 from unify.instance import Instance
 from unify.service.database import ServiceDatabase
+from unify.service.hot.making import make
 from unify.service.jobs.locks import hold, lock_of
 from unify.service.jobs.nouns import Job, Request
 from unify.service.jobs.operations import EXPORTED, TASK_OF_STEP, Plan, plan_of, stage_of
@@ -128,7 +129,16 @@ class Work:
                 self._segments(report, plan)
             if plan.export:
                 self._export(acme, request.identifiers or (EXPORTED,))
+        if report is not None:
+            self._pack()
         return report.run if report is not None else None
+
+    def _pack(self) -> None:
+        """Make the snapshot that hot routes answer from: who sees a job successful finds there what it published."""
+        published = self._store.published()
+        if published is not None and "Customer" in published.rows:
+            with suppress(StoreError, OSError):  # the service makes it by itself, a moment later
+                make(self._store, published.number)
 
     def _verb(self, acme: Instance, plan: Plan, project: Callable[[], Project]) -> RunReport | None:
         request = self._job.request
