@@ -170,6 +170,9 @@ def test_what_rooms_keep_about_an_instance_goes_with_it(tmp_path: Path) -> None:
             " VALUES ('a', 'segment', 's', 1, 'me', $at, 'me', $at), ('b', 'segment', 's', 1, 'me', $at, 'me', $at)",
             {"at": AT},
         )
+    keeper.reset(service.roof.get("a"))
+    assert [r["instance"] for r in service.database.rows("SELECT instance FROM authors")] == ["b"]
+    assert len(service.database.rows("SELECT * FROM instances WHERE id = 'a'")) == 1
     keeper.delete(service.roof.get("a"))
     assert [r["instance"] for r in service.database.rows("SELECT instance FROM authors")] == ["b"]
     assert service.database.rows("SELECT * FROM instances WHERE id = 'a'") == []

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 TRASH, NEW = ".trash-", ".new-"
 KEPT: Final = frozenset(("last_runs", "resets"))
 """Tables whose rows outlive an instance, besides logs."""
+OF_DATA: Final = ("authors", "jobs", "events")
+"""Tables whose rows go with the data when an instance is reset."""
 COPIED: Final = ("segment",)
 """Kinds of definitions, beside the draft, that are configuration."""
 
@@ -121,7 +123,10 @@ class Housekeeping:
     def _in_place(self, new: Path, id_: str) -> None:
         new.rename(self._root / id_)
         fsync(self._root)
-        self._noted_no_more(id_)
+        with self._database.write() as rows:
+            for table in OF_DATA:
+                rows.execute(f"DELETE FROM {table} WHERE instance = $id", {"id": id_})
+            rows.execute("DELETE FROM resets WHERE id = $id", {"id": id_})
 
     def _noted_no_more(self, id_: str) -> None:
         with self._database.write() as rows:
