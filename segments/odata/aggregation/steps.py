@@ -9,7 +9,7 @@ from segments.odata.aggregation.rank import PLACE as COUNTED
 from segments.odata.aggregation.rank import picked, ranked
 from segments.odata.aggregation.stage import PART, PLACE, Making, Sort, Stage, check_case
 from segments.odata.binding.compare import checked
-from segments.odata.binding.errors import cut, fail
+from segments.odata.binding.errors import cut, fail, unanswered
 from segments.odata.binding.expressions import Binder
 from segments.odata.binding.values import NULL
 from segments.odata.syntax import ast
@@ -42,7 +42,7 @@ def run(making: Making, stage: Stage, steps: Steps) -> Stage:
     for step in steps:
         if type(step) in REFUSED:
             name, hint = REFUSED[type(step)]
-            fail(step.at, f"{name} cannot be answered", hint)
+            unanswered(step.at, f"{name} cannot be answered", hint)
         if isinstance(step, o.CustomTransformation):
             fail(step.at, f"there is no transformation {cut(step.name)!r}", "the model has no functions of its own")
         stage = _STEPS[type(step)](making, stage, step)
@@ -140,7 +140,7 @@ def _groupings(group: o.GroupBy) -> list[tuple[o.Property, ...]]:
     for element in group.elements:
         if isinstance(element, o.RollupRecursive):
             name, hint = REFUSED[o.RollupRecursive]
-            fail(element.at, f"{name} cannot be answered", hint)
+            unanswered(element.at, f"{name} cannot be answered", hint)
         if isinstance(element, o.Property):
             found = [(*names, element) for names in found]
             continue

@@ -2,6 +2,7 @@
 
 from typing import NoReturn
 
+from segments.odata.errors import ODataUnsupportedError
 from segments.odata.syntax.limits import SHOWN
 from unify.core.errors import QueryError
 
@@ -19,11 +20,20 @@ class BindError(QueryError):
 
     def inside(self, part: str) -> "BindError":
         """The same error, as one of that option."""
-        return self if self.part else BindError(self.message, position=self.position, hint=self.hint, part=part)
+        return self if self.part else type(self)(self.message, position=self.position, hint=self.hint, part=part)
 
     def as_dict(self) -> dict[str, str]:
         """The error as `--json` prints it, with the position as its own key."""
         return super().as_dict() | {"position": str(self.position)}
+
+
+class BindUnsupportedError(BindError, ODataUnsupportedError):
+    """OData has it, and nobody answers it here: 501 to an HTTP client."""
+
+
+def unanswered(at: int, message: str, hint: str = "") -> NoReturn:
+    """Raise a BindUnsupportedError."""
+    raise BindUnsupportedError(message, position=at, hint=hint)
 
 
 def fail(at: int, message: str, hint: str = "") -> NoReturn:

@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from segments.odata.binding.errors import fail
+from segments.odata.binding.errors import fail, unanswered
 from segments.odata.binding.literals import wall_clock
 from segments.odata.binding.values import Value, called, local, null, of_tree, truth
 from segments.odata.syntax import ast
@@ -57,7 +57,7 @@ def call(binder: "Binder", node: ast.Call, sight: "Sight") -> Value:
     """A call of a canonical function, or of IsMemberOfSegment."""
     name = node.name.lower()
     if name in REFUSED:
-        fail(node.at, f"{node.name} is not answered: {REFUSED[name]}")
+        unanswered(node.at, f"{node.name} is not answered: {REFUSED[name]}")
     if name in ("hassubset", "hassubsequence"):
         return _collections(binder, node)
     if name == MEMBERSHIP.lower():

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from segments.odata.binding.errors import cut, fail
+from segments.odata.binding.errors import cut, fail, unanswered
 from segments.odata.binding.values import NULL, Value, truth
 from segments.odata.syntax import ast
 from segments.odata.syntax.ast_options import AggregateItem, Filter
@@ -79,7 +79,7 @@ def bind_path(binder: "Binder", node: ast.Path, sight: Sight) -> Value:
             fail(node.at, f"there are no annotations, so no @{cut(first.term)}")
         case ast.Variable(name="$root" | "$these"):
             hint = "two questions: ask for the value first" if first.name == "$root" else "$apply aggregates all rows"
-            fail(node.at, f"{first.name} is not answered: a question is about one row at a time", hint)
+            unanswered(node.at, f"{first.name} is not answered: a question is about one row at a time", hint)
         case ast.Variable():
             return _follow(binder, Walk(0 if first.name == "$it" else sight.here, ""), rest, sight, first)
         case ast.Name() if first.text in sight.variables:

@@ -251,6 +251,11 @@ def test_the_vendors_root_has_batches_too(asking):
     assert json.loads(parsed(found)[0][1])["errorCode"] == "notFound"
 
 
+def test_rows_are_not_written_in_a_batch(asking):
+    one = {"id": "1", "method": "POST", "url": "crm_Contacts", "body": {"ContactId": "C-new"}}
+    assert answers(send(asking, [one], "/v1/instances/contoso/data/$batch")) == [("1", 405)]
+
+
 def test_an_id_cannot_write_headers(asking):
     found = post(asking, multipart(http("GET Customer/$count", "x\ty: z")))
     assert "Content-ID: xy:z" in found.text
