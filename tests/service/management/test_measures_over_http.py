@@ -37,11 +37,11 @@ def test_measures_of_the_project_are_listed_with_what_the_last_run_gave(client):
     assert found["TotalSpend"].latest_evaluation.state == "completed"
     assert found["TotalSpend"].evaluation_stats.consecutive_failure_count == 0
     assert found["Revenue"].definition.is_scalar is True
-    assert found["Revenue"].output.values == {"Revenue": 54017.0}
+    assert found["Revenue"].output.values == {"Revenue": "54017.00"}
     assert found["TotalSpend"].output is None
     one = client.get_metadata_for_a_measure("contoso", "Revenue", include_historic_stats=True)
     assert [e.state for e in one.evaluation_history] == ["completed"]
-    assert [o.values for o in one.output_history] == [{"Revenue": 54017.0}]
+    assert [o.values for o in one.output_history] == [{"Revenue": "54017.00"}]
     assert client.get_metadata_for_a_measure("contoso", "Revenue").evaluation_history is None
 
 
@@ -77,7 +77,7 @@ def test_a_measure_is_made_changed_worked_out_and_deleted(client, shared_root):
         (measure("ApiBad", None), "invalidArgument", "needs a field"),
         (measure("ApiBad", instance_id="other"), "invalidArgument", "another instance"),
         (models.MeasureMetadata(name="ApiBad"), "invalidArgument", "said once"),
-        (models.MeasureMetadata(name="ApiBad", definition=models.MeasureDefinition(kind="attribute", filters=models.MeasureExpression(kind="likes"))), "unsupportedSyntax", "likes"),
+        (models.MeasureMetadata(name="ApiBad", definition=models.MeasureDefinition(kind="attribute", filters=models.MeasureExpression(kind="likes"))), "unsupportedSyntax", "no kind of expression"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_worked_out_is_a_parsing_error(client, body, code, said):

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from unify.service.database import ServiceDatabase
 from unify.service.errors import ServiceError, not_found
@@ -20,8 +20,10 @@ from unify.service.jobs.operations import plan_of, spelled
 from unify.service.jobs.queue import submit
 from unify.service.jobs.zones import zone_of
 
-MOST: int = 50
+MOST: Final = 50
 """Schedules of one instance."""
+INVALID: Final = "dataRefreshInvalidScheduleRequest"
+"""The vendor's key for all that may be wrong with a schedule."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,7 @@ class Schedules:
                 sql = "SELECT count(*) FROM schedules WHERE instance = $instance"
                 if db.execute(sql, {"instance": instance}).fetchone()[0] > MOST:
                     hint = "delete some: DELETE …/schedules/{scheduleId}"
-                    raise ServiceError(
-                        400, f"more than {MOST} schedules", hint=hint, key="dataRefreshInvalidScheduleRequest"
-                    )
+                    raise ServiceError(400, f"more than {MOST} schedules", hint=hint, key=INVALID)
             rows = db.execute(
                 "SELECT * FROM schedules WHERE schedule_id IN (SELECT value FROM json_each($ids))",
                 {"ids": json.dumps(ids)},
@@ -154,7 +154,10 @@ def _save(db: sqlite3.Connection, s: Schedule, next_at: datetime | None, by: str
 
 def _unknown(schedule_id: str) -> ServiceError:
     return not_found(
-        f"there is no schedule {schedule_id[:128]!r}", where="scheduleId", hint="GET …/schedules lists them"
+        f"there is no schedule {schedule_id[:128]!r}",
+        where="scheduleId",
+        hint="GET …/schedules lists them",
+        key=INVALID,
     )
 
 

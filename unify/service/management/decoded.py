@@ -13,12 +13,14 @@ the form of the request (413, 415) and the service (500, 503) are never changed.
 from typing import Any, Final
 
 from fastapi import APIRouter
+from fastapi.exceptions import RequestValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
 from unify.core.errors import UnifyError
+from unify.core.mistakes import in_words
 from unify.service.errors import ServiceError, status_of
-from unify.service.management.errors import status_word
+from unify.service.management.errors import RefusedInputError, status_word
 from unify.service.management.routes import Handler, WireRoute
 
 DECODED: Final[dict[str, frozenset[int]]] = {
@@ -63,6 +65,9 @@ class DecodedRoute(WireRoute):
         async def handle(request: Request) -> Response:
             try:
                 return await answer(request)
+            except RequestValidationError as error:
+                problems = [(".".join(map(str, e["loc"])), in_words(e, lambda _: [])) for e in error.errors()]
+                raise decodable(RefusedInputError(problems), decoded) from None
             except UnifyError as error:
                 raise decodable(error, decoded) from error.__cause__
 

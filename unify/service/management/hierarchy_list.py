@@ -98,8 +98,10 @@ def _filled(said: HierarchyDefinition, known: dict[str, Kept]) -> HierarchyDefin
         hint = "name its columns: sourceAttributeName (the child), destinationAttributeName"
         raise bad_request(f"there is {what} {name!r}", where="segmentQueryExpression.hierarchies", hint=hint)
     dependency = found[0]["dependency"]
-    return HierarchyDefinition(
-        hierarchy_entity_name=dependency["sourceEntity"],
-        source_attribute_name=dependency["accountIdAttribute"],
-        destination_attribute_name=dependency["parentAccountIdAttribute"],
+    return HierarchyDefinition.model_validate(
+        {
+            "hierarchyEntityName": dependency["sourceEntity"],
+            "sourceAttributeName": dependency["accountIdAttribute"],
+            "destinationAttributeName": dependency["parentAccountIdAttribute"],
+        }
     )

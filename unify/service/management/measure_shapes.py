@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from pydantic import Field
@@ -107,7 +106,7 @@ def _code(error: UnifyError) -> str:
     """The vendor's word for what is wrong, by what was said of it."""
     text = f"{error.where} {error.message}".casefold()
     for words, code in (
-        (("no entity", "is no entity", "not an entity"), "entityNotFound"),
+        (("no entity", "not an entity", "no rows called"), "entityNotFound"),
         (("no attribute", "no column", "has no "), "attributeNotFound"),
         (("expected", "syntax", "parse"), "parsingFailed"),
         (("is not understood", "no kind of expression"), "unsupportedSyntax"),
@@ -180,19 +179,8 @@ class Evaluations:
         }
 
     def _output(self, name: str, run: Run) -> dict[str, Any]:
-        values = {report.column: _number(report.min) for report in self.reports[run.number][name]}
+        values = {report.column: report.min for report in self.reports[run.number][name]}
         return {"values": values, "measureName": name, "evaluationTime": run.finished}
-
-
-def _number(value: Any) -> Any:
-    """A decimal, which reports have as text, as a number where that says the same."""
-    if not isinstance(value, str):
-        return value
-    try:
-        number = float(value)
-        return number if Decimal(value) == Decimal(repr(number)) else value
-    except (ValueError, InvalidOperation):
-        return value
 
 
 def metadata(

@@ -5,6 +5,7 @@ A measure that cannot be worked out would stop the whole run, so it is planned o
 
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, NoReturn
 
@@ -21,6 +22,7 @@ from unify.core.documents import measure_of, project_of
 from unify.core.errors import QueryError, SpecError, UnifyError, did_you_mean
 from unify.core.names import table_of
 from unify.instance import Instance
+from unify.service.access.definitions import defining
 from unify.service.caller import Caller, Role
 from unify.service.errors import ServiceError, bad_request, not_found, status_of
 from unify.service.hosted import Hosted
@@ -165,7 +167,8 @@ class _Measures:
             hint = "choose another name, or update it with PUT"
             raise ServiceError(409, f"there is a measure {taken!r} already", where="name", hint=hint)
         measure = self._read(body)
-        self._edit(lambda document: document.setdefault("measures", {}).update({body.name: _body(measure)}))
+        with self._defining(measure):
+            self._edit(lambda document: document.setdefault("measures", {}).update({body.name: _body(measure)}))
         self._authors.gone(body.name)
         self._authors.note(body.name, self._caller.principal, _sent(body))
         return self._again(body.name)
@@ -180,7 +183,8 @@ class _Measures:
             message = f"it is at version {newest}, not {body.version}"
             raise ServiceError(409, message, where="version", hint="look at it again", key="versionConflict")
         measure = self._read(body)
-        self._edit(lambda document: document["measures"].update({name: _body(measure)}))
+        with self._defining(measure):
+            self._edit(lambda document: document["measures"].update({name: _body(measure)}))
         self._authors.note(name, self._caller.principal, _sent(body))
         return self._again(name)
 
@@ -193,6 +197,10 @@ class _Measures:
         self._authors.gone(name)
 
     # ── parts ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _defining(self, measure: Measure) -> AbstractContextManager[None]:
+        """What a measure makes of a column that is withheld from its author would tell the column."""
+        return defining(self._hosted.visibility(self._caller), _body(measure))
 
     def _again(self, name: str) -> MeasureBody:
         self._kept = _kept(self._hosted.draft.now().document)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from fastapi import Body, Path
 
@@ -12,7 +12,7 @@ from unify.instance import Instance
 from unify.service.errors import ServiceError, bad_request
 from unify.service.hosted import Hosted
 from unify.service.jobs.nouns import Request
-from unify.service.jobs.schedules import Schedule, Schedules
+from unify.service.jobs.schedules import INVALID, Schedule, Schedules
 from unify.service.jobs.work import check_identifiers
 from unify.service.jobs.zones import supported
 from unify.service.management.decoded import vendor_area
@@ -20,8 +20,6 @@ from unify.service.management.depends import Reading, Ruling, TheCaller, TheServ
 from unify.service.management.workflow_shapes import TimezoneDetail, WorkflowRefreshSchedule, schedule_info
 from unify.service.management.workflows import Workflow, check_workflow
 
-INVALID: Final = "dataRefreshInvalidScheduleRequest"
-"""The vendor's key for all that may be wrong with a schedule."""
 router = vendor_area("Schedules")
 
 

@@ -190,14 +190,16 @@ def _check(url: str, *, private: bool) -> None:
 
 
 def _info(webhook: Webhook, *, secret: bool = False) -> WebhookInfo:
-    return WebhookInfo(
-        webhook_id=webhook.webhook_id,
-        url=webhook.url,
-        events=webhook.events,
-        segments=webhook.segments or (),
-        is_active=webhook.active,
-        description=webhook.description,
-        secret=webhook.secret if secret else None,
+    return WebhookInfo.model_validate(
+        {
+            "webhookId": webhook.webhook_id,
+            "url": webhook.url,
+            "events": webhook.events,
+            "segments": webhook.segments or (),
+            "isActive": webhook.active,
+            "description": webhook.description,
+            "secret": webhook.secret if secret else None,
+        }
     )
 
 

@@ -138,13 +138,15 @@ class WorkflowRefreshSchedule(Wire):
 def problem(error: dict[str, str]) -> CIResult:
     """An error of a job or a task."""
     params = {key: error[key] for key in ("where", "hint") if error.get(key)}
-    return CIResult(
-        exception_culprit="system" if error.get("error") in ("InternalError", "ProcessDiedError") else "user",
-        error_code=error.get("error") or None,
-        result_severity="error",
-        message=error.get("message"),
-        name=error.get("error") or None,
-        params=params or None,
+    return CIResult.model_validate(
+        {
+            "exceptionCulprit": "system" if error.get("error") in ("InternalError", "ProcessDiedError") else "user",
+            "errorCode": error.get("error") or None,
+            "resultSeverity": "error",
+            "message": error.get("message"),
+            "name": error.get("error") or None,
+            "params": params or None,
+        }
     )
 
 

@@ -9,7 +9,7 @@ from fastapi import Path, Query
 from unify.core.errors import did_you_mean
 from unify.instance import Instance
 from unify.service.database import ServiceDatabase
-from unify.service.errors import ServiceError, bad_request, not_found
+from unify.service.errors import bad_request, not_found
 from unify.service.hosted import Hosted
 from unify.service.jobs.nouns import Job, Request, Task
 from unify.service.jobs.operations import plan_of, spelled
@@ -86,11 +86,10 @@ async def submit_a_workflow_job(
         inputs=said.input_refresh_mode or "None",
         options=said.options.wire() if said.options is not None else {},
     )
-    if not service.settings.jobs:
-        hint = "where the service runs without jobs, `unify run` does the same"
-        raise ServiceError(503, "this service runs no jobs", where="settings.jobs", hint=hint)
     job, new = await hosted.ask(lambda acme: _submit(acme, hosted, queue_of(service), request, caller.principal))
     notice = None if new else "a job just like it is queued already: this is it"
+    if not service.settings.jobs:
+        notice = "this service runs no jobs: it waits for one on the same folder that does"
     return await asyncio.to_thread(lambda: job_info(job, queue_of(service).tasks([job.job_id])[job.job_id], notice))
 
 
