@@ -49,7 +49,8 @@ class Roof:
     def _opened(self, id_: str) -> Hosted:
         path = self.path(id_)
         with self._lock:
-            self._open.pop(id_, None)
+            if (gone := self._open.pop(id_, None)) is not None:
+                gone.close()  # another process took it away: its files are held no longer
             try:
                 store = Store.open(path)
             except InstanceNotFoundError:

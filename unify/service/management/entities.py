@@ -357,8 +357,8 @@ def _size(acme: Instance, name: str) -> EntitySize:
     entity = entity_of(acme, name)
     engine, table = acme.engine(), entity.qualified_entity_name
     if entity.entity_type == "segment":
-        info = acme.segments().get(table)
-        return told(EntitySize, qualified_entity_name=table, size=4 * (info.members or 0), row_count=info.members or 0)
+        members = acme.odata(f"Customer?$filter=IsMemberOfSegment('{table}')&$count=true&$top=0").count or 0
+        return told(EntitySize, qualified_entity_name=table, size=4 * members, row_count=members)
     [row] = engine.fetch(Query(f"SELECT count(*) AS n FROM {quote(table)}")).to_pylist()
     rows = acme.published().rows
     cells = {t: (n or 0) * len(columns_of(engine, t)) for t, n in rows.items()}
