@@ -140,11 +140,16 @@ def help_pages():
     """`--help` of the command and all its commands, as Markdown."""
     root = typer.main.get_command(app)
     sections = [_block(["--help"])]
-    for name, command in root.commands.items():
-        sections.append(f"### unify {name}\n\n{_block([name, '--help'])}")
-        for below in getattr(command, "commands", {}):
-            sections.append(f"### unify {name} {below}\n\n{_block([name, below, '--help'])}")
+    for words, _ in commands(root):
+        sections.append(f"### unify {' '.join(words)}\n\n{_block([*words, '--help'])}")
     return "\n\n".join(sections)
+
+
+def commands(group, words=()):
+    """Every command below one, groups before what is in them, each with the words that lead to it."""
+    for name, command in getattr(group, "commands", {}).items():
+        yield (*words, name), command
+        yield from commands(command, (*words, name))
 
 
 def _block(args):

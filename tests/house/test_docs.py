@@ -251,7 +251,8 @@ def test_commands_and_options_that_are_named_exist(page):
         if command is None:
             wrong.append(span)
             continue
-        command = getattr(command, "commands", {}).get(words[2] if len(words) > 2 else "", command)
+        for word in words[2:4]:  # `unify access key create` is two groups deep
+            command = getattr(command, "commands", {}).get(word, command)
         options = {o for p in command.params for o in (*p.opts, *p.secondary_opts)} | {"--help", "-h"}
         wrong += [
             f"{span}: {w}" for w in words[2:] if w.startswith("-") and w != "-" and w.split("=")[0] not in options

@@ -111,11 +111,11 @@ def regenerate(root: ARoot, id_: AKey, as_json: AsJson = False) -> None:
 
 
 @key.command("revoke")
-def revoke(root: ARoot, id_: AKey) -> None:
+def revoke(root: ARoot, id_: AKey, as_json: AsJson = False) -> None:
     """A key opens nothing any more, within a second, on every worker."""
     with _changes(root) as changes:
         changes.revoke(id_)
-    print(f"{id_} is revoked")
+    show({"id": id_, "revoked": True}, lambda: f"{id_} is revoked", as_json=as_json)
 
 
 @access.command("role")
@@ -125,6 +125,7 @@ def role(
     to: ARole = "",
     on: OnInstance = "*",
     remove: Annotated[bool, typer.Option("--remove", help="Take the role away.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Give a principal a role, or take it away."""
     from unify.core.errors import SpecError
@@ -138,7 +139,9 @@ def role(
         else:
             changes.assign(principal, on, role_of(to))
     where = "everywhere" if on == "*" else f"in {on}"
-    print(f"{principal} has no role {where}" if remove else f"{principal} is {to.lower()} {where}")
+    document = {"principal": principal, "instance": on, "role": None if remove else role_of(to).name.lower()}
+    held = "has no role" if remove else f"is {document['role']}"
+    show(document, lambda: f"{principal} {held} {where}", as_json=as_json)
 
 
 @audit.command("verify")
@@ -174,6 +177,7 @@ def entries(
 def dev_cert(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the files go.", show_default=False)],
     days: Annotated[int, typer.Option(min=1, max=825, help="How long the certificate holds.")] = 90,
+    as_json: AsJson = False,
 ) -> None:
     """A certificate for localhost, and an authority of your own that signs it, for TLS on a laptop."""
     from unify.cli.serve import _check_installed
@@ -182,8 +186,12 @@ def dev_cert(
     from unify.service.access.certificates import make
 
     made = make(folder, days)
-    print(f"unify serve … --tls-cert {made.certificate} --tls-key {made.key}")
-    print(f"trust {made.authority} in your client; its own key was thrown away")
+    files = {"authority": str(made.authority), "certificate": str(made.certificate), "key": str(made.key)}
+    text = (
+        f"unify serve … --tls-cert {made.certificate} --tls-key {made.key}\n"
+        f"trust {made.authority} in your client; its own key was thrown away"
+    )
+    show(files, lambda: text, as_json=as_json)
 
 
 def _print(given: "Given", as_json: bool) -> None:

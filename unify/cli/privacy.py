@@ -21,8 +21,9 @@ def subject(
         typer.Option("--out", "-o", metavar="FILE", help="Write it there: .json or .html.", show_default=False),
     ] = None,
     instance: AnInstance = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Everything that is held about one person, as JSON or as a page."""
+    """Everything that is held about one person: JSON on stdout, or a file, also as a page."""
     from unify.core.errors import SpecError, StoreError
 
     if out is not None and out.suffix not in (".json", ".html"):
@@ -38,7 +39,7 @@ def subject(
     except FileExistsError:
         raise StoreError("is there already", where=str(out), hint="choose another name") from None
     out.chmod(0o600)
-    print(f"wrote {out}")
+    show({"path": str(out)}, lambda: f"wrote {out}", as_json=as_json)
 
 
 def erase(

@@ -77,7 +77,7 @@ class Service:
         async def sending(message: Message) -> None:
             nonlocal status, sealed
             if message["type"] == "http.response.start":
-                if not sealed and self.record.must_seal(scope, caller):
+                if not sealed and self.record.must_seal(scope, caller, message["status"]):
                     sealed = True  # tried once: the refusal, when it cannot be, goes out
                     await self.record.seal(scope, caller, message["status"], perf_counter() - began)
                 status = message["status"]

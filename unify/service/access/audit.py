@@ -3,9 +3,10 @@
     hash of an entry = HMAC-SHA256(key of the service, hash of the entry before + the entry)
 
 An entry of a write is on disk before the write is acknowledged: a client that has its answer can be held to it. Entries
-of reads go to disk together, a second late at most; a `kill -9` loses those of its last second, and never breaks the
-chain, since a batch is one transaction. Who can write to the database but not read the secret cannot make up, change or
-leave out an entry without `verify` saying so, but for the last ones: keep the head that it prints somewhere else.
+of reads, and of writes that were refused, go to disk together, a second late at most; a `kill -9` loses those of its
+last second, and never breaks the chain, since a batch is one transaction. Who can write to the database but not read
+the secret cannot make up, change or leave out an entry without `verify` saying so, but for the last ones: keep the head
+that it prints somewhere else.
 """
 
 import asyncio

@@ -28,9 +28,10 @@ class Record:
         self.audit = Audit(guard.database, guard.secret)
         self._second, self._strangers = 0, 0
 
-    def must_seal(self, scope: Scope, caller: Caller | None) -> bool:
-        """Whether the entry is to be on disk before the answer begins: writes of somebody who was let in."""
-        return caller is not None and not _reads(scope)
+    def must_seal(self, scope: Scope, caller: Caller | None, status: int) -> bool:
+        """Whether the entry is to be on disk before the answer begins: writes of somebody who was let in, unless they
+        were refused and changed nothing."""
+        return caller is not None and not 400 <= status < 500 and not _reads(scope)
 
     async def seal(self, scope: Scope, caller: Caller | None, status: int, seconds: float) -> None:
         """Now, for sure; StoreError."""
