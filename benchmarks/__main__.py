@@ -10,6 +10,8 @@ segments   fifty segments over generated customers: refresh_s, preview_s, overla
            peak_mib
 incremental  a run over changed files against a full run: seconds and stages of both, ratio; tables compared
 resolve    records held against generated customers: open_s, held_mib, brief_ms, why_ms (median, p99)
+service    the query service under load: noop_rps, membership_rps, lookup_rps, page_rps, their p99 and ratios; swaps,
+           swap_failures, mixed_generations; memory of workers
 generate   only write the generated customers, and say where
 """
 
@@ -70,6 +72,13 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(measure=_incremental)
     command = commands.add_parser("resolve", parents=[common, sized], help="records held against generated customers")
     command.set_defaults(measure=_resolve)
+    command = commands.add_parser("service", parents=[common], help="the query service under load, two cores")
+    command.add_argument("--records", type=int, default=1_000_000, help="customers (default 1000000)")
+    command.add_argument("--seed", type=int, default=7, help="another seed, other customers (default 7)")
+    command.add_argument("--seconds", type=float, default=3.0, help="of each route in each round (default 3)")
+    command.add_argument("--rounds", type=int, default=5, help="medians are over so many (default 5)")
+    command.add_argument("--swaps", type=int, default=1000, help="generations that change under load (default 1000)")
+    command.set_defaults(measure=_service)
     command = commands.add_parser("oasis", parents=[common], help="the published test cases of OData")
     command.add_argument("--data", type=Path, default=oasis.DATA, help="folder with the two odata-*-testcases.yaml")
     command.set_defaults(measure=_oasis)
@@ -149,6 +158,16 @@ def _segments(options: argparse.Namespace) -> dict[str, Any]:
     from benchmarks import segments
 
     return segments.measure(options.customers, options.seed)
+
+
+def _service(options: argparse.Namespace) -> dict[str, Any]:
+    from benchmarks import service
+
+    if options.records < 1000:
+        raise ValueError("the routes need 1000 customers at least")
+    return service.measure(
+        options.records, options.seed, seconds=options.seconds, rounds=options.rounds, swaps=options.swaps
+    )
 
 
 def _oasis(options: argparse.Namespace) -> dict[str, Any]:

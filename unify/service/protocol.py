@@ -20,11 +20,12 @@ REFUSAL: Final = (
 LONG_HEAD: Final = (b"431 Request Header Fields Too Large", b"the head of the request is too long")
 
 
-def protocol_of(seconds: float, url_bytes: int) -> type[HttpToolsProtocol]:
-    """The protocol with these limits."""
+def protocol_of(seconds: float, url_bytes: int, connections: int) -> type[HttpToolsProtocol]:
+    """The protocol with these limits; whoever connects beyond `connections` is answered with 503."""
 
     class Limited(_Limited):
         limit_seconds, limit_head, limit_url = seconds, url_bytes + HEADERS_BYTES, url_bytes
+        limit_connections = connections
 
     return Limited
 
@@ -83,15 +84,18 @@ class _Limited(HttpToolsProtocol):
     limit_seconds: float
     limit_head: int
     limit_url: int
+    limit_connections: int
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._deadline: asyncio.TimerHandle | None = None
         self._head = self._part = 0
+        self._beyond = False
         self._in_head = self._in_request = True  # of the first one nothing has come yet
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._beyond = len(self.connections) > self.limit_connections
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -117,7 +121,9 @@ class _Limited(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        if len(self.url) > self.limit_url:
+        if self._beyond:
+            self._refuse(b"503 Service Unavailable\r\nretry-after: 1", b"there are too many connections")
+        elif len(self.url) > self.limit_url:
             self._refuse(b"414 URI Too Long", b"the URL is longer than %d bytes" % self.limit_url)
         elif self._part > HEADERS_BYTES and sum(len(k) + len(v) for k, v in self.headers) > HEADERS_BYTES:
             self._refuse(*LONG_HEAD)
