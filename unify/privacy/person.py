@@ -9,9 +9,9 @@ from segments.activities import UNIFIED
 from segments.relationships import CUSTOMER
 from unify.core.names import quote, table_of
 from unify.core.steps import Query
-from unify.instance import Instance
+from unify.opened import Opened
 from unify.spec import Project
-from unify.verbs.odata import model_on
+from unify.verbs.odata import OData, model_on
 
 LEAST: Final = 5
 """Characters of a value that is looked for inside other texts: shorter ones stand in too many by chance."""
@@ -49,7 +49,7 @@ class Person:
         return both
 
 
-def person(acme: Instance, customer: str) -> Person:
+def person(acme: Opened, customer: str) -> Person:
     """By CustomerId, a retired one, or a record; QueryError for nobody."""
     id_ = acme.customer_id(customer)
     engine = acme.engine()
@@ -64,14 +64,14 @@ def person(acme: Instance, customer: str) -> Person:
     return replace(made, values=_own_values(acme, made))
 
 
-def rows_of(acme: Instance, entity: str, keys: tuple[str, ...]) -> list[dict[str, Any]]:
+def rows_of(acme: Opened, entity: str, keys: tuple[str, ...]) -> list[dict[str, Any]]:
     """Whole rows of an entity by key, in the order of the keys."""
     key = quote(acme.project().entity(entity).key)
     sql = f"FROM {quote(table_of(entity))} WHERE list_contains($keys, CAST({key} AS VARCHAR)) ORDER BY {key}"
     return list(acme.engine().fetch(Query(sql, {"keys": list(keys)})).to_pylist())
 
 
-def _related(acme: Instance, id_: str, records: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+def _related(acme: Opened, id_: str, records: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """Activities of the timeline, and rows of every entity that one way only leads from to a customer."""
     engine, project = acme.engine(), acme.project()
     model = model_on(engine)
@@ -85,7 +85,7 @@ def _related(acme: Instance, id_: str, records: Mapping[str, tuple[str, ...]]) -
         if entity in records or (table, CUSTOMER) not in {*model.shortcuts, *model.catalog.relations}:
             continue
         key = project.entity(entity).key
-        answer = acme.odata(f"{table}?$filter=Customer/CustomerId eq '{id_}'&$select={key}", page_size=10_000)
+        answer = OData(acme, page_size=10_000).ask(f"{table}?$filter=Customer/CustomerId eq '{id_}'&$select={key}")
         while True:
             found.setdefault(entity, set()).update(str(row[key]) for row in answer.value)
             if answer.follow is None:
@@ -94,7 +94,7 @@ def _related(acme: Instance, id_: str, records: Mapping[str, tuple[str, ...]]) -
     return {entity: tuple(sorted(keys)) for entity, keys in sorted(found.items()) if keys}
 
 
-def _own_values(acme: Instance, who: Person) -> frozenset[str]:
+def _own_values(acme: Opened, who: Person) -> frozenset[str]:
     """What tells this person from everybody: keys, and texts that are somebody's by their label, their column's name or
     their length. Whatever stands in a row of somebody else too, in whichever column, is left alone."""
     engine, project = acme.engine(), acme.project()
