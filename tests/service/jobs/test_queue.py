@@ -8,9 +8,10 @@ import pytest
 from unify.core.errors import QueryError
 from unify.service.database import ServiceDatabase
 from unify.service.errors import ServiceError
+from unify.service.jobs import queue as queueing
 from unify.service.jobs.nouns import Job, Request
 from unify.service.jobs.operations import INPUT_MODES, Plan, plan_of, stage_of
-from unify.service.jobs.queue import KEPT, MOST_QUEUED, Queue
+from unify.service.jobs.queue import MOST_QUEUED, Queue
 
 TASKS = [("ingestion", "crm"), ("match", None), ("segmentation", None)]
 
@@ -123,16 +124,18 @@ def test_too_many_that_wait_are_refused_with_when_to_come_back(line):
     assert put(line, "segmentation", identifiers=("s0",)) is not None  # one like a queued one is none too many
 
 
-def test_history_ends_somewhere_and_forgetting_an_instance_leaves_the_others(line, tmp_path):
-    kept = put(line, instance="other")
-    for _ in range(3):
+def test_history_ends_somewhere_and_leaves_what_is_open_and_others(line, monkeypatch):
+    monkeypatch.setattr(queueing, "KEPT", 2)
+    other, waiting = put(line, instance="other"), []
+    for _ in range(4):
         job = put(line)
-        (job,) = [j for j in line.take(9) if j.instance == "acme"] or [job]
-        line.finish(job, "successful")
-    assert KEPT >= 100
-    line.forget("acme")
-    assert line.recent("acme", 10) == []
-    assert line.get(kept.job_id) is not None
+        waiting.append(job.job_id)
+        (taken,) = [j for j in line.take(9) if j.instance == "acme"]
+        line.finish(taken, "successful")
+    queued = put(line)
+    assert [job.job_id for job in line.recent("acme", 10)] == [queued.job_id, *waiting[:1:-1]]
+    assert all(tasks == [] for tasks in line.tasks(waiting[:2]).values())
+    assert line.get(other.job_id) is not None
 
 
 def test_a_job_of_another_instance_is_not_there(line):

@@ -118,12 +118,6 @@ class Queue:
                 db.execute("UPDATE tasks SET status = 'aborted', ended = $now WHERE job_id = $job", values)
         return self.get(job_id)
 
-    def forget(self, instance: str) -> None:
-        """Everything that the queue, the schedules and the webhooks have of an instance that is no more."""
-        with self._database.write() as db:
-            for table in ("jobs", "schedules", "webhooks", "events", "announced"):
-                db.execute(f"DELETE FROM {table} WHERE instance = $instance", {"instance": instance})
-
     # ── running: for the runner ──────────────────────────────────────────────────────────────────────────────────────
 
     def running(self) -> list[Job]:
@@ -131,13 +125,6 @@ class Queue:
         return [
             job_of(row) for row in self._database.rows("SELECT * FROM jobs WHERE status = 'running' ORDER BY number")
         ]
-
-    def counts(self) -> dict[str, int]:
-        """Queued and running jobs, for metrics."""
-        rows = self._database.rows(
-            "SELECT status, count(*) AS jobs FROM jobs WHERE status IN ('queued', 'running') GROUP BY 1"
-        )
-        return {"queued": 0, "running": 0} | {row["status"]: row["jobs"] for row in rows}
 
     def take(self, room: int, now: datetime | None = None) -> list[Job]:
         """Mark the next jobs as running and return them, `room` at most: of each instance its oldest, if none runs.

@@ -25,6 +25,7 @@ from unify.service.management.entity_info import (
     info_of,
 )
 from unify.service.management.fence import INCOMING
+from unify.service.management.ok import OkResult
 from unify.service.management.routes import area
 from unify.service.management.telling import told
 from unify.spec import Project
@@ -104,12 +105,6 @@ class DataSourceCreation(Wire):
     kind: Kind | None = None
     friendly_name: str | None = Field(default=None, max_length=200)
     entities: tuple[NewEntity, ...] = Field(min_length=1)
-
-
-class OkResult(Wire):
-    """The vendor's word for: done."""
-
-    status_code: int = 200
 
 
 @router.get("/manage/datasources", operation_id="get_all_data_sources", summary="Every data source")

@@ -15,12 +15,12 @@ from unify.core.names import table_of
 from unify.service.errors import ServiceError, bad_request, not_found
 from unify.service.hosted import Hosted
 from unify.service.management.authors import Authors
-from unify.service.management.datasources import OkResult
 from unify.service.management.depends import Building, Reading, TheCaller, TheService
 from unify.service.management.documented import Documented
 from unify.service.management.drafts import Schemas, edit, entity_named, project_in, schemas_on
 from unify.service.management.entities import wire_type
 from unify.service.management.errors import RefusedInputError
+from unify.service.management.ok import OkResult
 from unify.service.management.routes import area, body_problem
 from unify.spec import Project, Relationship
 from unify.spec.wire import AuditedWire, initial_lower

@@ -20,10 +20,11 @@ from ingest.files import _COMPRESSIONS, _FORMATS
 from unify.service.asgi import ClientGoneError
 from unify.service.errors import ServiceError, bad_request, not_found
 from unify.service.hosted import Hosted
-from unify.service.management.datasources import OkResult, source_in
+from unify.service.management.datasources import source_in
 from unify.service.management.depends import Building, Reading, TheService
 from unify.service.management.drafts import whole
 from unify.service.management.fence import INCOMING, Fence
+from unify.service.management.ok import OkResult
 from unify.service.management.routes import area
 from unify.service.management.telling import told
 from unify.spec.wire import Wire
