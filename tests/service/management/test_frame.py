@@ -183,6 +183,20 @@ def test_without_proof_the_answer_is_401_in_the_same_shape(ask: Ask, root: Path)
     assert response.headers["www-authenticate"]
 
 
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://service.evil.example", "http://service:81"])
+def test_pages_of_other_sites_write_nothing(ask: Ask, origin: str) -> None:
+    """On loopback everybody may do everything, so every page in a browser there could."""
+    kind = {"content-type": "text/plain"}
+    for headers in ({"origin": origin}, {"origin": origin, **kind}):
+        error = error_of(ask("POST", "/v1/instances/V2", json=NEW, headers=headers), 403)
+        assert error["params"]["where"] == "Origin"
+    error_of(
+        ask("POST", "/v1/instances/contoso/workflows/main/jobs?operationType=all", headers={"origin": origin}), 403
+    )
+    assert ask("POST", "/v1/instances/V2", json=NEW, headers={"origin": "http://service"}).status_code == 200
+    assert ask("GET", "/v1/instances", headers={"origin": origin}).status_code == 200
+
+
 def test_a_failure_says_nothing_of_its_inside(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from unify.service.management import instances
 

@@ -65,6 +65,15 @@ def test_instances_live_as_the_client_says(client: CustomerInsights, shared_root
     assert not (shared_root / made.instance_id).exists()
 
 
+def test_without_a_key_the_client_is_told_nothing(served_at: Any, tmp_path: Path) -> None:
+    """A trap: it takes a 401 for None, without a word."""
+    with served_at(Settings(root=tmp_path, auth="required", jobs=False, log_level="error")) as url:
+        client = CustomerInsights(base_url=f"{url}/v1")
+        assert client.get_all_instances() is None
+        assert client.create_an_instance(creation(name="x")) is None
+        client.close()
+
+
 def test_one_that_the_command_line_made_is_told_and_takes_metadata(client: CustomerInsights, shared_root: Path) -> None:
     Store.create(shared_root / "by_hand")
     found = client.get_instance_metadata("by_hand")

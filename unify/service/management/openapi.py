@@ -28,8 +28,10 @@ COMMON: Final[dict[int | str, dict[str, Any]]] = {
         404: "What the path names is not there, or not for this caller.",
         409: "It clashes with what is there: the name is taken, somebody else is writing, it is in use.",
         413: "The body is too long.",
+        414: "The URL is too long.",
         415: "The body is not JSON.",
         429: "Too much at once; `Retry-After` says when to ask again.",
+        431: "The headers are too long.",
         500: "The service failed.",
         503: "The instance cannot answer now: nothing published yet, or its disk is full.",
     }.items()
