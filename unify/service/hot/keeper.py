@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 
 LOOK_S: Final = 0.02
 """Seconds between two looks at the catalog: a look costs 10 µs, a fifth of a hot answer."""
+IDLE_S: Final = 0.25
+"""Without a question for so long, a snapshot may be older than what a client has seen elsewhere, of its job for one."""
+PATIENCE_S: Final = 0.25
+"""So long the slow way answers then, while the next snapshot is opened; one that is yet to be made takes longer, and
+until it is there the one before answers again."""
 AGAIN_S: Final = 5.0
 """Seconds after which a snapshot that could not be made is tried again."""
 SMALL: Final = 20_000
@@ -79,7 +84,7 @@ class Keeper:
         self._rows: tuple[str, _Held] | None = None
         self._state: tuple[int, ...] | None = None
         self._stamp: Stamp | None = None
-        self._next = 0.0
+        self._next = self._patient = 0.0
         self._looking: Future[None] | None = None
         self._child: subprocess.Popen[bytes] | None = None
         self._closed = False
@@ -87,24 +92,36 @@ class Keeper:
         """True: the instance is no longer there."""
 
     def current(self) -> Snapshot | None:
-        """The snapshot to answer from; None while there is none."""
+        """The snapshot to answer from; None while there is none, and where nobody has looked for a while."""
         now = time.monotonic()
         if now >= self._next:
+            idle = now - self._next > IDLE_S
             self._next = now + LOOK_S
-            self._glance()
+            if self._glance() and idle:
+                self._patient = now + PATIENCE_S
+        if now < self._patient and self._looking is not None and not self._looking.done():
+            return None
         return self._snapshot
 
-    def _glance(self) -> None:
+    def _glance(self) -> bool:
+        """Look more closely when the catalog has changed; whether it has, or may have."""
         if self._looking is not None and not self._looking.done():
-            return
-        if self._stamp is None or self.store.stamp() != self._stamp:
+            return True
+        changed = self._stamp is None or self.store.stamp() != self._stamp
+        if changed:
             with contextlib.suppress(RuntimeError):  # closed: the service is about to end
                 self._looking = self._executor.submit(self._look)
+        return changed
 
     @property
     def looked(self) -> bool:
         """Whether what was published when somebody looked last is held, or nothing is published."""
         return self._state is not None
+
+    @property
+    def nothing(self) -> bool:
+        """Whether somebody has looked, and nothing is published."""
+        return self._state is not None and self._snapshot is None
 
     def visibility(self, snapshot: Snapshot, policy: Policy) -> Visibility | None:
         """What a policy comes to on the generation of a snapshot; None while a thread works it out, once for each."""

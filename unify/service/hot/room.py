@@ -96,7 +96,7 @@ class MembershipRoom:
             snapshot, now = keeper.current(), time.time()
             if snapshot is not None and all(snapshot.members(name, now) is not None for name in segments):
                 return snapshot
-            if snapshot is None and keeper.looked:
+            if snapshot is None and keeper.nothing:
                 where = hosted.id
                 raise StoreError("nothing has been published yet", where=where, hint="run a job of operation All")
             if snapshot is not None and not asked:
