@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache, partial
-from typing import Any
 
 from segments.model import Model
 from segments.odata.answers.apply import applied, count_applied, read_applied
+from segments.odata.answers.contexts import expanded_columns, linked, selection
 from segments.odata.answers.entity_sets import entity_sets, is_table, public
 from segments.odata.answers.expand import expand, hidden_columns, reference
 from segments.odata.answers.formats import CSV, Format, format_of, refuse_csv
@@ -266,11 +266,11 @@ class Answering:
         expand(self.ground, level, page.rows, page.hidden)
         return ODataAnswer(
             page.rows[0],
-            f"{self.root}$metadata#{place.set.name}{_selection(level)}/$entity",
+            f"{self.root}$metadata#{place.set.name}{selection(level)}/$entity",
             page.table,
             format=format_,
             columns=tuple(column.name for column in level.columns),
-            expanded=_expanded(level),
+            expanded=expanded_columns(level),
         )
 
     def _reference(self, place: Place, level: Level, format_: Format) -> ODataAnswer:
@@ -317,19 +317,19 @@ class Answering:
         else:
             expand(self.ground, level, page.rows, page.hidden)
         return ODataAnswer(
-            _linked(page.rows, self.root, level),
+            linked(page.rows, self.root, level),
             f"{self.root}$metadata#Collection($ref)" if references else self.context(place, level),
             page.table,
             count=count,
             next_link=self._next(page.more, page.after, before, limit, left, count),
             format=format_,
             columns=tuple(column.name for column in level.columns),
-            expanded=_expanded(level),
+            expanded=expanded_columns(level),
         )
 
     def context(self, place: Place, level: Level) -> str:
         """What the answer says that it is."""
-        return f"{self.root}$metadata#{place.set.name}{_selection(level)}"
+        return f"{self.root}$metadata#{place.set.name}{selection(level)}"
 
     def _applied(self, place: Place) -> ODataAnswer:
         if place.tail:
@@ -409,36 +409,6 @@ def _check_csv(level: Level, references: bool) -> None:
     deep = next((e.name for e in level.expansions if e.level.expansions), None)
     if deep:
         raise refuse_csv(f"what is expanded inside {deep}")
-
-
-def _expanded(level: Level) -> dict[str, tuple[bool, list[str]]]:
-    return {e.name: (e.many, [column.name for column in e.level.columns]) for e in level.expansions}
-
-
-def _selection(level: Level) -> str:
-    """`(CustomerId,UnifiedActivity(Title))`, as a context says what was selected and expanded."""
-    expanded = [f"{e.name}{_selection(e.level) or '()'}" for e in level.expansions if not e.tail]
-    said = [*(level.said or ()), *expanded]
-    return f"({','.join(said)})" if said or level.said is not None else ""
-
-
-def _linked(rows: list[dict[str, Any]], root: str, level: Level) -> list[dict[str, Any]]:
-    """Links inside rows begin with the root as those outside do."""
-    if root and level.expansions:
-        for row in rows:
-            _link(row, root)
-    return rows
-
-
-def _link(row: dict[str, Any], root: str) -> None:
-    for name, value in row.items():
-        if name == "@odata.id" or name.endswith("@odata.nextLink"):
-            if not str(value).startswith(root):
-                row[name] = root + value
-        elif isinstance(value, list | dict):
-            for inner in value if isinstance(value, list) else [value]:
-                if isinstance(inner, dict):
-                    _link(inner, root)
 
 
 __all__ = ["Answering", "ODataAnswer", "Prepare", "SegmentSets", "answer", "answering", "generation_asked", "parsed"]

@@ -5,7 +5,7 @@
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -49,14 +49,8 @@ class Mount:
         return VENDOR if self.vendor else CLEAN
 
 
-def _with_options(dialect: Dialect, options: tuple[str, ...]) -> Dialect:
-    from dataclasses import replace
-
-    return replace(dialect, custom_options=options)
-
-
-VENDOR: Final = _with_options(CUSTOMER_INSIGHTS, OPTIONS)
-CLEAN: Final = _with_options(STANDARD, ("export",))
+VENDOR: Final = replace(CUSTOMER_INSIGHTS, custom_options=OPTIONS)
+CLEAN: Final = replace(STANDARD, custom_options=("export",))
 
 
 def mount_of(scope: Scope, public_url: str | None) -> tuple[Mount, bytes]:

@@ -142,10 +142,15 @@ def headers_of_every(version: str, inquiry: Inquiry, size: int | None) -> Header
 def _from_memory(service: "Service", mount: Mount, caller: Caller, inquiry: Inquiry, size: int | None) -> Reply | None:
     if mount.vendor and inquiry.media == CSV:  # as the vendor's documents ask for an export
         return None
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in inquiry.headers.items()]
+    headers = [(_bytes(name), _bytes(value)) for name, value in inquiry.headers.items()]
     scope = {"type": "http", "method": "GET", "headers": headers, "query_string": inquiry.query}
     found = service.hot.answer(scope, caller, mount.instance, inquiry.path, mount.root, size)
     return None if found is None else Reply(found.status, found.body, list(found.headers), rows=found.rows)
+
+
+def _bytes(text: str) -> bytes:
+    """Of a header; those of a JSON batch may hold any character."""
+    return text.encode("latin-1", "replace")
 
 
 # ── in the pool ──────────────────────────────────────────────────────────────────────────────────────────────────────
