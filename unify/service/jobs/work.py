@@ -219,20 +219,23 @@ def check_identifiers(acme: Instance, project: dict[str, Any], request: Request)
             where="identifiers",
             hint="leave them out",
         )
-    sources = project.get("sources") or {}
-    known: set[str] = set()
-    if stage == "ingestion":
-        known = {*sources, *(f"{source}.{entity}" for source, group in sources.items() for entity in group)}
-    elif stage == "measures":
-        known = set(project.get("measures") or ())
-    else:
-        segments = {info.name for info in acme.segments().all()} if acme.store.published() else set()
-        known = segments if stage == "segmentation" else segments | set(acme.tables()) if segments else set()
-        if stage == "export" and acme.store.published():
-            known |= set(acme.tables())
+    known = _known(acme, project, stage)
     for name in request.identifiers:
         if name not in known and not (stage == "export" and table_of(name) in known):
             raise QueryError(f"there is no {name!r}", where="identifiers", hint=did_you_mean(name, known))
+
+
+def _known(acme: Instance, project: dict[str, Any], stage: str) -> set[str]:
+    """Names that a job of a stage may be about."""
+    sources = project.get("sources") or {}
+    if stage == "ingestion":
+        return {*sources, *(f"{source}.{entity}" for source, group in sources.items() for entity in group)}
+    if stage == "measures":
+        return set(project.get("measures") or ())
+    if acme.store.published() is None:
+        return set()
+    segments = {info.name for info in acme.segments().all()}
+    return segments if stage == "segmentation" else segments | set(acme.tables())
 
 
 def published_by(store: Store, job: Job, pid: int | None) -> Run | None:
