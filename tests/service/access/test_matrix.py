@@ -6,6 +6,7 @@ all. Whoever may not gets 403, or the 404 of an instance that is not there; whoe
 
 import asyncio
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -271,3 +272,26 @@ def test_an_analyst_cannot_ask_a_masked_column_by_a_segment(serving):
     body["ownDefinition"] = {"where": "City eq 'Eastwick'"}
     assert ask(serving, "analyst", "POST", "/v1/instances/contoso/manage/segments", json=body).status_code == 201
     assert Path(serving[0].settings.root, ".service", "secret").stat().st_mode & 0o77 == 0
+
+
+def test_a_hidden_column_is_in_no_answer_to_a_reader(serving):
+    url = "/v1/instances/contoso/access/columns"
+    for table in ("crm.Contacts", "loyalty.Members", "web.SignUps"):
+        body = {"table": table, "column": "State", "shown": "hidden", "audience": "role:reader"}
+        assert ask(serving, "admin", "PUT", url, json=body).status_code == 200
+    own = "/v1/instances/contoso"
+    places = [
+        "/odata/contoso/$metadata", "/odata/contoso/Customer?$top=5", f"{own}/data/Customer?$top=5", f"{own}/manage/search",
+        f"{own}/manage/entities", f"{own}/manage/entities/Customer", f"{own}/manage/entities/crm_Contacts",
+        "/odata/contoso/crm_Contacts?$top=5", "/odata/contoso/Customer?$format=csv", "/odata/contoso/Customer?$select=Stat",
+        f"{own}/profile/keyring?dataSourceName=crm&entityName=Contacts&key=C-1001",
+    ]  # fmt: skip
+    for place in places:
+        answer = ask(serving, "reader", "GET", place)
+        assert answer.status_code < 500, (place, answer.text)
+        assert not re.search(r"\bState\b", answer.text), place
+        assert answer.status_code == ask(serving, "steward", "GET", place).status_code, place
+    refused = ask(serving, "reader", "GET", "/odata/contoso/Customer?$filter=State eq 'x'")
+    assert refused.status_code == 400
+    assert "State" not in refused.text.replace("'State'", ""), "but for the word that was asked"
+    assert "State" in ask(serving, "steward", "GET", "/odata/contoso/$metadata").text

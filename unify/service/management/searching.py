@@ -12,6 +12,7 @@ from pydantic import Field
 from unify.core.errors import did_you_mean
 from unify.core.names import table_of
 from unify.instance import Instance
+from unify.service.caller import Caller
 from unify.service.hosted import Hosted
 from unify.service.management.authors import Authors
 from unify.service.management.depends import Asking, Ruling, TheCaller, TheService
@@ -57,9 +58,11 @@ class InstanceSearchConfiguration(AuditedWire):
 
 
 @router.get("/manage/search", operation_id="get_search_configuration", summary="What is searched")
-async def get_search_configuration(hosted: Asking, service: TheService) -> InstanceSearchConfiguration:
+async def get_search_configuration(
+    hosted: Asking, service: TheService, caller: TheCaller
+) -> InstanceSearchConfiguration:
     """As it was said; before that, what holds without a word: text is searched, facets are made of nothing."""
-    return await _told(service, hosted)
+    return await _told(service, hosted, caller)
 
 
 @router.put("/manage/search", operation_id="update_search_configuration", summary="Say what is searched")
@@ -73,7 +76,7 @@ async def update_search_configuration(
         raise RefusedInputError(problems)
     said = [entity.wire() for entity in body.entity_config or ()]
     await asyncio.to_thread(_keep, service, hosted, said, caller.principal)
-    return await _told(service, hosted)
+    return await _told(service, hosted, caller)
 
 
 def search_in_force(store: Store) -> dict[str, dict[str, AttributeSearchProperties]]:
@@ -136,7 +139,7 @@ def _attribute_problems(where: str, entity: EntitySearchConfiguration, columns: 
             yield f"{place}.properties.isSearchable", f"{attribute.name} holds no text: only text is searched"
 
 
-async def _told(service: Any, hosted: Hosted) -> InstanceSearchConfiguration:
+async def _told(service: Any, hosted: Hosted, caller: Caller) -> InstanceSearchConfiguration:
     def look(acme: Instance) -> InstanceSearchConfiguration:
         said = search_in_force(acme.store)
         author = Authors(service.database, hosted.id, KIND).all().get(NAME)
@@ -149,7 +152,9 @@ async def _told(service: Any, hosted: Hosted) -> InstanceSearchConfiguration:
                 EntitySearchConfiguration,
                 qualified_entity_name=name,
                 attributes=tuple(
-                    told(AttributeSearchConfiguration, name=a, properties=p) for a, p in attributes.items()
+                    told(AttributeSearchConfiguration, name=a, properties=p)
+                    for a, p in attributes.items()
+                    if _shown(acme, name, a)
                 ),
             )
             for name, attributes in said.items()
@@ -157,7 +162,17 @@ async def _told(service: Any, hosted: Hosted) -> InstanceSearchConfiguration:
         made = told(InstanceSearchConfiguration, entity_config=config, is_system_generated=generated)
         return InstanceSearchConfiguration.model_validate({**made.wire(), **tail})
 
-    return await hosted.ask(look)
+    return await hosted.ask_as(caller, look)
+
+
+def _shown(acme: Instance, table: str, attribute: str) -> bool:
+    """Whether whoever asks may know that there is such an attribute."""
+    if acme.store.published() is None:
+        return True
+    try:
+        return attribute in acme.engine().columns(table)
+    except KeyError:
+        return False
 
 
 def _without_a_word(acme: Instance) -> dict[str, dict[str, AttributeSearchProperties]]:
