@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 SNAPSHOTS = "snapshots"
 """Of the query service: a cache, made anew."""
+EXPORTS = "exports"
+"""Files that jobs of the query service wrote; the next job of export writes them anew."""
 
 
 class Erasure(Report):
@@ -92,6 +94,7 @@ def finish(store: Store, *, wait: float | None = None) -> int:
     with store.lease("erase", wait) as lease:
         gone = remove_old(store, lease)
         shutil.rmtree(store.path / SNAPSHOTS, ignore_errors=True)
+        shutil.rmtree(store.path / EXPORTS, ignore_errors=True)
         ledger.finished(store)
         compact(store)
     return len(gone)

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 import unify
+from unify.privacy.erase import erase
 from unify.service.database import ServiceDatabase
 from unify.service.jobs import runner as running
 from unify.service.jobs import work as working
@@ -71,6 +72,20 @@ def test_jobs_make_what_they_are_called_after(tiny: Path, queue, submit, do):
     assert (tiny / "tiny" / "exports" / "Customer.csv").read_text().count("\n") == 4  # a header, three customers
     assert (tiny / "tiny" / "exports" / "bern.csv").read_text().count("\n") == 2
     assert (tiny / "tiny" / "exports" / "crm.People.csv").read_text().count("\n") == 5
+
+
+def test_who_is_erased_is_in_no_export_any_more(tiny, queue, submit, do):
+    job = submit("export")
+    with Store.open(tiny / "tiny").lease("erase"):
+        do()
+        waiting = queue.get(job.job_id)
+        assert waiting.status == "queued"
+    do(now=waiting.not_before)
+    exports = tiny / "tiny" / "exports"
+    assert "ben@x.example" in (exports / "Customer.csv").read_text()
+    with unify.open(tiny / "tiny") as acme:
+        erase(acme, "crm.People:2", reason="ticket 1")
+    assert not exports.exists()
 
 
 def test_a_job_that_fails_says_why_without_places_and_the_old_generation_is_served(tiny, queue, submit, do):

@@ -128,7 +128,8 @@ class Work:
             if report is not None:
                 self._segments(report, plan)
             if plan.export:
-                self._export(acme, request.identifiers or (EXPORTED,))
+                with self._store.lease("export"):  # nobody is erased meanwhile, and written out all the same
+                    self._export(acme, request.identifiers or (EXPORTED,))
         if report is not None:
             self._pack()
         return report.run if report is not None else None
