@@ -6,6 +6,7 @@ import shutil
 import signal
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,30 @@ def test_a_writer_at_work_keeps_an_instance_from_going(
         with pytest.raises(HttpOperationError):  # the client's list has no 409 here
             client.delete_an_instance("busy")
     assert client.delete_an_instance("busy") is True
+
+
+def test_many_at_once_make_change_and_delete(http: httpx.Client) -> None:
+    """One of several wins; the others are told so, and nobody gets a 5xx."""
+    link = {
+        "fromEntityName": "web_SignUps",
+        "fromAttributeName": "EMail",
+        "toEntityName": "crm_Contacts",
+        "toAttributeName": "EMail",
+    }
+    with ThreadPoolExecutor(6) as many:
+        made = [
+            *many.map(
+                lambda _: http.post("V2", json={"instanceMetadata": {"name": "x", "instanceId": "once"}}), range(6)
+            )
+        ]
+        assert sorted(r.status_code for r in made) == [200, *[409] * 5]
+        linked = [
+            *many.map(lambda i: http.post("contoso/manage/relationships", json={"name": f"r{i}", **link}), range(8))
+        ]
+        assert {r.status_code for r in linked} == {200}
+        gone = [*many.map(lambda _: http.delete("once"), range(4))]
+        assert sorted(r.status_code for r in gone) == [200, 404, 404, 404]
+    assert {f"r{i}" for i in range(8)} <= {r["name"] for r in http.get("contoso/manage/relationships").json()}
 
 
 def test_reset_empties_and_numbers_go_on(tmp_path: Path, contoso_made: Path) -> None:

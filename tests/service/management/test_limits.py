@@ -122,6 +122,7 @@ LIMITS_OF_A_PLAN = {
         changed(Rules=rule(TargetEntityName="loyalty_Members")), "", "not in the conflation order"),
     "8 rules keep the order": (
         changed(Rules=rule(SourceEntityName="crm_Contacts", TargetEntityName="web_SignUps")), "", "is not below"),
+    "nothing is said twice": (changed(Settings={"order": ["x.Y"]}), "settings.order", "unknown key"),
     "9 matched attributes are of one type": (
         changed(Rules=rule(Criteria=[{"SourceAttributes": ["DateOfBirth"], "TargetAttributes": ["FirstName"]}])), "", "type"),
 }  # fmt: skip

@@ -5,7 +5,8 @@ Limits about columns, types, keys and the order of entities are those of every p
 
 from collections.abc import Iterator
 
-from unify.service.management.conflation_shapes import ConflationPlanInfo, MatchCriterion, MatchRule
+from unify.core.errors import did_you_mean
+from unify.service.management.conflation_shapes import OURS, ConflationPlanInfo, MatchCriterion, MatchRule
 from unify.service.management.drafts import Schemas
 from unify.spec import Project
 
@@ -30,6 +31,8 @@ def json_problems(plan: ConflationPlanInfo, names: dict[str, str]) -> Problems:
         if infos.index(entity) != i:
             yield f"entityConflationInformation.{i}", f"{entity} stands twice"
     rules = list(_rules(plan))
+    for key in sorted(set(plan.settings or {}) - set(OURS)):
+        yield f"settings.{key}", f"unknown key; {did_you_mean(key, OURS)}"
     common = (plan.settings or {}).get("rules")
     if not common and not any(rule.criteria or rule.evidence for _, rule in rules):  # limit 5
         yield "rules", "at least one rule with one criterion must be defined"

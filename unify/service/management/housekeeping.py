@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from unify.core.errors import LeaseHeldError
 from unify.service.database import ServiceDatabase
-from unify.service.errors import ServiceError
+from unify.service.errors import ServiceError, not_found
 from unify.service.hosted import Hosted
 from unify.service.roof import Roof
 from unify.store import Lease, Store
-from unify.store.files import fsync
+from unify.store.files import CATALOG, fsync
 
 if TYPE_CHECKING:
     from unify.service.app import Service
@@ -134,6 +134,8 @@ class Housekeeping:
 
     @contextmanager
     def _lease(self, hosted: Hosted, purpose: str) -> Iterator[Lease]:
+        if not (hosted.store.path / CATALOG).exists():  # somebody else was faster
+            raise not_found(f"there is no instance {hosted.id!r}", where="instanceId")
         try:
             lease = hosted.store.lease(purpose)
         except LeaseHeldError as error:
