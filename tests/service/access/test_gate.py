@@ -459,3 +459,18 @@ def test_every_answer_has_security_headers(world):
 def test_long_urls_and_headers_are_refused(world):
     assert world.ask(url=f"/v1/instances?x={'y' * 40_000}").status_code == 414
     assert world.ask(headers={"X-Long": "y" * 70_000}).status_code == 431
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "status"),
+    [
+        ("GET", {"Host": "127.0.0.1:8330"}, 200), ("GET", {"Host": "localhost"}, 200), ("GET", {"Host": "[::1]:8330"}, 200),
+        ("GET", {"Host": "evil.example:8330"}, 403), ("GET", {"Host": "127.0.0.1.evil.example"}, 403), ("GET", {"Host": ""}, 200),
+        ("GET", {"Host": "127.evil.example"}, 403), ("GET", {"Host": "[::ffff"}, 403),
+        ("GET", {"Host": "localhost", "Origin": "http://localhost"}, 200), ("GET", {"Host": "localhost", "Origin": "null"}, 403),
+        ("GET", {"Host": "localhost:1", "Origin": "https://evil.example"}, 403),
+        ("GET", {"Host": "localhost", "Origin": "http://["}, 403),
+    ],
+)  # fmt: skip
+def test_an_open_service_answers_no_page_of_another_site(root, ask, method, headers, status):
+    assert ask(method, "/v1/instances", headers=headers).status_code == status

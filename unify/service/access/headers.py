@@ -1,8 +1,10 @@
 """Headers that every answer has, unless a room says otherwise; and the limits of what comes in."""
 
+from ipaddress import ip_address
 from typing import Final
+from urllib.parse import urlsplit
 
-from unify.service.asgi import Headers, Scope
+from unify.service.asgi import Headers, Scope, header
 from unify.service.errors import ServiceError
 from unify.service.settings import Settings
 
@@ -29,10 +31,35 @@ def secured(headers: Headers, *, tls: bool) -> Headers:
 
 
 def check_request(scope: Scope, settings: Settings) -> None:
-    """ServiceError 414 for too long a URL, 431 for too long headers."""
+    """ServiceError 414 for too long a URL, 431 for too long headers, 403 for a page of another site."""
     size = len(scope.get("raw_path") or scope["path"]) + len(scope["query_string"])
     if size > settings.limits.url_bytes:
         limit = settings.limits.url_bytes
         raise ServiceError(414, f"the URL is longer than {limit} bytes", hint="send the question in a $batch or as POST …/$query")  # fmt: skip # noqa: E501
     if sum(len(name) + len(value) for name, value in scope["headers"]) > MOST_HEADERS:
         raise ServiceError(431, f"the headers are longer than {MOST_HEADERS} bytes")
+    if settings.open:
+        _refuse_other_sites(scope, settings)
+
+
+def _refuse_other_sites(scope: Scope, settings: Settings) -> None:
+    """An open service trusts who reaches loopback, and every page in a browser there does.
+
+    A page whose own name was made to lead to 127.0.0.1 (DNS rebinding) says that name as the host: hosts with a dot
+    that are no loopback address are refused. A page elsewhere that posts here says where it is from.
+    """
+    host = (header(scope, b"host") or b"").decode("latin-1").lower()
+    own = urlsplit(settings.public_url).netloc.lower() if settings.public_url else None
+    origin = header(scope, b"origin")
+    if not _is_near(host) and host != own:
+        raise ServiceError(403, "an open service answers to loopback only", hint="set auth: required, or public_url")
+    if origin is not None and origin.decode("latin-1").lower().partition("://")[2] not in (host, own):
+        raise ServiceError(403, "an open service answers no page of another site", hint="set auth: required")
+
+
+def _is_near(host: str) -> bool:
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        return "." not in name or name.endswith(".localhost") or ip_address(name).is_loopback
+    except ValueError:
+        return False
