@@ -83,7 +83,8 @@ class Runner:
 
     def _start(self, job: Job) -> None:
         assert job.attempt is not None
-        arguments = [str(self._root), job.job_id, job.attempt]
+        log = ["--log", self._settings.log, "--log-level", self._settings.log_level]
+        arguments = [str(self._root), job.job_id, job.attempt, *log]
         if self._settings.job_memory is not None:
             arguments += ["--memory", self._settings.job_memory]
         if self._settings.job_threads is not None:

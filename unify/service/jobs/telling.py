@@ -25,7 +25,7 @@ def told(error: UnifyError, folders: Mapping[str, Path]) -> dict[str, str]:
 def without_places(text: str, folders: Mapping[str, Path]) -> str:
     """A text whose paths are relative to known folders; of any other path the last part is left.
 
-    >>> without_places("/srv/root/acme/incoming/a.csv: line 3 of /home/ann/b.csv", {"": Path("/srv/root/acme")})
+    >>> without_places("/srv/root/acme/incoming/a.csv: line 3 of /data/ann/b.csv", {"": Path("/srv/root/acme")})
     'incoming/a.csv: line 3 of …/b.csv'
     """
     for name, folder in sorted(folders.items(), key=lambda item: -len(str(item[1]))):

@@ -263,10 +263,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("root", type=Path)
     parser.add_argument("job")
     parser.add_argument("attempt")
+    parser.add_argument("--log", default="json")
+    parser.add_argument("--log-level", default="info")
     parser.add_argument("--memory")
     parser.add_argument("--threads", type=int)
     said = parser.parse_args(arguments)
-    configure(Settings(root=said.root))
+    configure(Settings(root=said.root, log=said.log, log_level=said.log_level))
     database = ServiceDatabase(said.root)
     queue = Queue(database)
     work: Work | None = None
