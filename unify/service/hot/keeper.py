@@ -84,6 +84,8 @@ class Keeper:
         self._rows: tuple[str, _Held] | None = None
         self._state: tuple[int, ...] | None = None
         self._stamp: Stamp | None = None
+        self._seen: Stamp | None = None
+        """The stamp when somebody looked last; `_stamp` is the same once nothing can hide behind it."""
         self._next = self._patient = 0.0
         self._looking: Future[None] | None = None
         self._child: subprocess.Popen[bytes] | None = None
@@ -104,14 +106,14 @@ class Keeper:
         return self._snapshot
 
     def _glance(self) -> bool:
-        """Look more closely when the catalog has changed; whether it has, or may have."""
+        """Look more closely when the catalog has changed, or may have; whether it has since somebody looked."""
         if self._looking is not None and not self._looking.done():
             return True
-        changed = self._stamp is None or self.store.stamp() != self._stamp
-        if changed:
+        stamp = self.store.stamp()
+        if self._stamp is None or stamp != self._stamp:
             with contextlib.suppress(RuntimeError):  # closed: the service is about to end
                 self._looking = self._executor.submit(self._look)
-        return changed
+        return stamp != self._seen
 
     @property
     def looked(self) -> bool:
@@ -122,6 +124,11 @@ class Keeper:
     def nothing(self) -> bool:
         """Whether somebody has looked, and nothing is published."""
         return self._state is not None and self._snapshot is None
+
+    @property
+    def settled(self) -> bool:
+        """Whether there is nothing to wait for: all is held, or it takes a process to make it, or it cannot be made."""
+        return self.looked or self._child is not None or (self._looking is not None and self._looking.done())
 
     def visibility(self, snapshot: Snapshot, policy: Policy) -> Visibility | None:
         """What a policy comes to on the generation of a snapshot; None while a thread works it out, once for each."""
@@ -156,6 +163,7 @@ class Keeper:
         if state != self._state:
             self._move()
             self._state = state
+        self._seen = stamp
         settled = asked - max(mtime for _, _, mtime in stamp) > SETTLED_NS
         self._stamp = stamp if settled else None
 
