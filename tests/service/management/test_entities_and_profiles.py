@@ -1,5 +1,7 @@
 """Operations 11–13, 17–18 and 36–40 with the vendor's client, held against SQL over the same generation."""
 
+import asyncio
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,9 @@ import pytest
 from dynamics.customerinsights.api import CustomerInsights, models
 
 import unify
+from unify.service.app import Service
+from unify.service.caller import Caller, Role
+from unify.service.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -271,3 +276,41 @@ def test_search_configurations_that_cannot_be(http: httpx.Client, config: dict, 
     response = http.put("contoso/manage/search", json={"entityConfig": [config]})
     assert response.status_code == 400
     assert [r["params"]["where"] for r in response.json()["ciResults"]] == [where]
+
+
+def test_callers_are_told_of_what_they_may_see(tmp_path: Path, contoso_made: Path) -> None:
+    """Neither a hidden column nor its name, nor how many there are of customers that are withheld."""
+    shutil.copytree(contoso_made, tmp_path / "contoso")
+    service = Service(Settings(root=tmp_path, jobs=False, log_level="error"))
+    reader = Caller("me", "app", {"contoso": Role.READER}, segments={"contoso": ("big_spenders",)})
+
+    async def as_reader(_: object) -> Caller:
+        return reader
+
+    service.gate.caller = as_reader  # type: ignore[method-assign]
+    with service.database.write() as rows:
+        rows.execute("INSERT INTO access_columns VALUES ('contoso', 'Customer', 'City', '', 'hidden')")
+    service.guard.registry.look()
+
+    async def go() -> tuple[Any, ...]:
+        transport = httpx.ASGITransport(app=service)
+        async with (
+            service,
+            httpx.AsyncClient(transport=transport, base_url="http://service/v1/instances/contoso/") as http,
+        ):
+            paths = (
+                "manage/entities/Customer",
+                "manage/entities/Customer/entitysize",
+                "profilestore/stateinfo",
+                "manage/entities/unhappy/entitysize",
+            )
+            answers = [await http.get(path) for path in paths]
+            assert {a.status_code for a in answers} <= {200, 404}, [a.text for a in answers]
+            return tuple(a.json() for a in answers)
+
+    customer, size, state, unhappy = asyncio.run(go())
+    names = [a["name"] for a in customer["attributes"]]
+    assert "FullName" in names
+    assert "City" not in names
+    assert size["rowCount"] == state["primaryInfo"]["rowCount"] == 35
+    assert unhappy.get("rowCount", 0) <= 35

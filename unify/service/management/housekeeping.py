@@ -45,6 +45,7 @@ class Housekeeping:
         self._root: Path = service.settings.root
         self._roof: Roof = service.roof
         self._database: ServiceDatabase = service.database
+        self._registry = service.guard.registry
 
     def create(self, id_: str, said: dict[str, Any], by: str, at: str) -> Hosted:
         """A new, empty instance and its metadata; ServiceError 400, 409."""
@@ -76,6 +77,7 @@ class Housekeeping:
             trash = self._to_trash(hosted)
         with self._database.write() as rows:
             _forget(rows, hosted.id)
+        self._registry.look()  # whose roles went is known at once
         self._roof.forget(hosted.id)
         _remove(trash)
 

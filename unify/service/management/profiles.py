@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from ingest.profiler import profile
+from unify.core.engine import scalar
 from unify.core.errors import did_you_mean
 from unify.core.names import corrupt_table_of
+from unify.core.steps import Query
 from unify.instance import Instance
 from unify.service.errors import not_found
 from unify.service.management.depends import Asking, Reading, TheCaller
@@ -154,13 +156,13 @@ async def get_an_attribute_profile(
 
 
 @router.get("/profilestore/stateinfo", operation_id="get_profile_store_state", summary="Can profiles be asked for")
-async def get_profile_store_state(hosted: Asking) -> ProfileStoreStateInfo:
+async def get_profile_store_state(hosted: Asking, caller: TheCaller) -> ProfileStoreStateInfo:
     """`queryable` from the first published conflation on; a job at work builds the next one beside."""
 
     def look(acme: Instance) -> ProfileStoreStateInfo:
         published, writer = acme.store.published(), acme.store.lease_holder()
-        rows = (published.rows.get("Customer") or 0) if published else 0
         there = published is not None and "Customer" in published.rows
+        rows = scalar(acme.engine(), Query("SELECT count(*) FROM Customer")) if there else 0  # that the caller may see
         primary = told(
             ProfileStoreCollectionInfo,
             current_state="queryable" if there else "empty",
@@ -177,7 +179,7 @@ async def get_profile_store_state(hosted: Asking) -> ProfileStoreStateInfo:
             instance_id=hosted.id,
         )
 
-    return await hosted.ask(look)
+    return await hosted.ask_as(caller, look)
 
 
 def _ingested(acme: Instance, name: str) -> str:
