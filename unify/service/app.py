@@ -32,7 +32,6 @@ from unify.service.pool import Pool
 from unify.service.roof import Roof
 from unify.service.room import Room
 from unify.service.settings import Settings
-from unify.service.sites import refuse_other_sites
 
 
 class Service:
@@ -89,7 +88,6 @@ class Service:
         room = next(room for room in self.rooms if room.takes(path))
         try:
             check_request(scope, self.settings)
-            refuse_other_sites(scope)
             caller = OPEN if room.public else await self.gate.caller(scope)
             await room.answer(scope, receive, sending, caller)
         except ClientGoneError:
