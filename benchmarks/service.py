@@ -66,12 +66,8 @@ def measure(records: int, seed: int, *, seconds: float, rounds: int, swaps: int,
         with served(folder / "root", core=cores[0]) as (port, process):
             found["open_s"] = _ready(port, requests["lookup"])
             found |= _rates(port, process, requests, cores[-1], seconds, rounds)
-            one = _pss(process)
-        with served(folder / "root", "--workers", str(workers)) as (port, process):
-            _ready(port, requests["lookup"])
-            for _ in range(workers):
-                _load(port, requests["lookup"], None, seconds)
-            more = (_pss(process) - one) / (workers - 1)
+        one, all_ = (_memory(folder / "root", requests, n, seconds) for n in (1, workers))
+        more = (all_ - one) / (workers - 1)
         found["workers_mib"] = {"first": round(one), "further": round(more), "share": round(more / one, 3)}
         if swaps:
             found |= _swaps(folder / "swaps", swaps, cores)
@@ -83,7 +79,7 @@ def _requests(folder: Path, ids: Sequence[str]) -> dict[str, Path]:
     paths = {
         "noop": ["/healthz"],
         "membership": [f"{BASE}Customer?$filter=CustomerId%20eq%20%27{id_}%27%20and%20{member}" for id_ in ids],
-        "lookup": [f"{BASE}Customer(%27{id_}%27)" for id_ in ids],
+        "lookup": [f"{BASE}Customer('{id_}')" for id_ in ids],
         "page": [f"{BASE}Customer?$filter={member}&$top=50&$skip={50 * n}" for n in range(500)],
         "count": [f"{BASE}Customer/$count?$filter={member}"],
         "multicheck": [f"/v1/instances/acme/memberships/{id_}" for id_ in ids],
@@ -159,6 +155,15 @@ def _rates(
             found[f"{name}_cpu_ratio"] = round(median(b["cpu_us"] / max(0.1, a["cpu_us"]) for a, b in pairs), 3)
     found["generator_busy"] = max(row["busy"] for rows in taken.values() for row in rows)
     return found
+
+
+def _memory(root: Path, requests: dict[str, Path], workers: int, seconds: float) -> float:
+    """MiB of a service with so many workers, each of which has answered for some seconds."""
+    with served(root, "--workers", str(workers)) as (port, process):
+        _ready(port, requests["lookup"])
+        for _ in range(workers):
+            _load(port, requests["lookup"], None, seconds)
+        return _pss(process)
 
 
 def _pss(process: psutil.Process) -> float:

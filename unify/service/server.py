@@ -37,6 +37,8 @@ YOUNG_S: Final = 5.0
 """A process that ends younger than that is started again more and more slowly."""
 PAUSES: Final = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
 """Seconds before a start, by how many starts in a row ended young."""
+WARM_S: Final = 2.0
+"""A worker waits so long for snapshots that are on disk: until it has one, its answers take DuckDB."""
 POLL_S: Final = 0.5
 """Longest time between two looks at the children; signals are seen at once."""
 
@@ -246,6 +248,7 @@ def work(settings: Settings, listening: socket.socket, alive: int, tell: int) ->
     _log_as_we_do()
     limits = settings.limits
     service = Service(settings)
+    service.hot.warm(WARM_S)
     config = uvicorn.Config(
         service,
         lifespan="on",
@@ -272,7 +275,6 @@ def work(settings: Settings, listening: socket.socket, alive: int, tell: int) ->
             await asyncio.sleep(0.005)
         if server.started:
             loop.add_reader(alive, orphaned)
-            service.hot.warm()
             os.write(tell, b".")
         await serving
 

@@ -191,11 +191,17 @@ class Hot:
         self._keepers[instance_id] = (hosted, keeper)
         return keeper
 
-    def warm(self) -> None:
-        """Have a snapshot of every instance made, so that the first question is a fast one already."""
+    def warm(self, seconds: float = 0) -> None:
+        """Have a snapshot of every instance opened or made, so that the first question is a fast one already.
+
+        seconds   to wait at most for those that need no process to make them
+        """
         for instance_id in self._service.roof.ids():
             with contextlib.suppress(ServiceError):  # removed this very moment
                 self.keeper(instance_id).current()
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and not all(keeper.settled for _, keeper in self._keepers.values()):
+            time.sleep(0.005)
 
     def close(self) -> None:
         """Make no more snapshots."""
