@@ -324,7 +324,7 @@ def test_an_error_in_the_middle_breaks_the_answer(shared_root: Path, monkeypatch
                 raise AssertionError
 
             async def send(message: Any) -> None:
-                ended.append(message.get("more_body") is False)
+                ended.append(message["type"] == "http.response.body" and not message.get("more_body"))
 
             scope = {
                 "type": "http", "method": "GET", "path": f"{ROOT}Customer", "raw_path": f"{ROOT}Customer".encode(),
