@@ -218,9 +218,7 @@ def asked(day: Counting, acme: str) -> None:
 
 
 def members(day: Counting, acme: str, segment: str) -> int:
-    found = customers(
-        day, acme, "Customer", filter=f"IsMemberOfSegment('{segment}')", select="CustomerId", top="10000"
-    )
+    found = customers(day, acme, "Customer", filter=f"IsMemberOfSegment('{segment}')", select="CustomerId", top="10000")
     return len(found.value)
 
 

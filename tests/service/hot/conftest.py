@@ -44,7 +44,14 @@ class Side:
         size: int | None = None,
     ) -> HotAnswer | None:
         scope = {"type": "http", "method": "GET", "headers": list(headers), "query_string": query.encode()}
-        return self.service.hot.answer(scope, caller, self.id, relative.encode(), "http://h/data/", size)
+        end = time.monotonic() + 5
+        while True:  # after a quiet moment it looks first, and the slow way answers meanwhile
+            found = self.service.hot.answer(scope, caller, self.id, relative.encode(), "http://h/data/", size)
+            kept = self.service.hot._keepers.get(self.id)
+            looking = kept[1]._looking if kept is not None else None
+            if found is not None or looking is None or looking.done() or time.monotonic() > end:
+                return found
+            time.sleep(0.005)
 
     def slow(self, relative: str, query: str = "", *, size: int | None = None) -> str:
         text = f"{relative}?{query}" if query else relative
