@@ -25,7 +25,9 @@ from importlib import import_module
 from typing import Final
 
 from unify.core.errors import StoreError, UnifyError
+from unify.service.database import FOLDER
 from unify.service.operations.log import configure, logger
+from unify.service.operations.metrics import share
 from unify.service.settings import Settings
 
 BACKLOG: Final = 2048
@@ -72,6 +74,7 @@ def serve(settings: Settings, sides: Sequence[Side] = (), *, announce: Callable[
     """
     configure(settings)
     with contextlib.closing(listen(settings)) as listening:
+        share(settings.root / FOLDER / "metrics")
         return _Supervisor(settings, listening, sides, announce).run()
 
 

@@ -2,9 +2,14 @@
 
 import asyncio
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
+import httpx
+import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -48,8 +53,6 @@ def test_what_is_read_is_not_written(ask):
 
 def test_metrics_count_answers_by_route_and_never_name_an_id(root: Path):
     async def body() -> str:
-        import httpx
-
         async with Service(Settings(root=root)) as service:
             transport = httpx.ASGITransport(app=service, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://s") as client:
@@ -79,8 +82,6 @@ def test_a_failure_is_a_line_with_places_and_without_values(root: Path, capfd, m
     monkeypatch.setattr("unify.service.operations.room.readiness", fails)
 
     async def body() -> None:
-        import httpx
-
         async with Service(Settings(root=root)) as service:
             transport = httpx.ASGITransport(app=service, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://s") as client:
@@ -105,10 +106,32 @@ def test_good_answers_are_lines_at_debug_only(ask, root: Path, capfd, level):
     assert [line["route"] for line in lines] == ([] if level == "info" else ["/healthz"])
 
 
-def test_workers_add_up(tmp_path: Path):
-    import subprocess
-    import sys
+def test_workers_of_a_server_add_up_and_a_replaced_one_takes_nothing_away(root: Path):
+    command = [sys.executable, "-m", "unify", "serve", str(root), "--port", "0", "--workers", "2", "--no-jobs"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        try:
+            url = server.stdout.readline().split()[0]
+            for _ in range(40):
+                assert httpx.get(f"{url}/version").status_code == 200  # a connection each: either worker takes it
+            workers = [child for child in psutil.Process(server.pid).children() if child.is_running()]
+            workers[0].kill()
+            counted = {asked_for(httpx.get(f"{url}/metrics").text, "/version") for _ in range(10)}
+            assert counted == {40.0}
+        finally:
+            server.terminate()
+            server.wait(30)
 
+
+def asked_for(text: str, route: str) -> float:
+    return sum(
+        sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == "unify_requests_total" and sample.labels["route"] == route
+    )
+
+
+def test_workers_add_up(tmp_path: Path):
     script = """
 import sys
 from pathlib import Path
@@ -122,8 +145,6 @@ if sys.argv[2:]:
     class Service: roof, pool = Roof(), Pool()
     print(meter.text(Service())[0].decode())
 """
-    import os
-
     environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
     subprocess.run([sys.executable, "-c", script, "5"], env=environment, check=True)
     second = subprocess.run(
