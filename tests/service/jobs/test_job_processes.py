@@ -319,7 +319,7 @@ def kill_at_random(tiny: Path, queue: Queue, submit, *, rounds: int) -> None:
             assert time.monotonic() < end, queue.get(job.job_id)
             time.sleep(0.05)
         runner.terminate()
-        assert runner.wait(timeout=30) == 0
+        assert runner.wait(timeout=30) in (0, -signal.SIGTERM)  # the second one may not be up yet
         assert queue.get(job.job_id).status == "successful"
         assert store.published().number == queue.get(job.job_id).run
         assert store.lease_holder() is None
