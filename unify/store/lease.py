@@ -181,7 +181,7 @@ def holder(path: Path) -> Holder | None:
     """Who holds the lease now; None when nobody does. Writes nothing, works in a read-only directory."""
     with trouble(path, "look at the lease"):
         for _ in range(10):
-            if not _locked(path):
+            if not held(path):
                 return None
             found = _signature(path)
             # Just locked and not yet signed, or signed by one who was killed: look again in a moment.
@@ -191,7 +191,8 @@ def holder(path: Path) -> Holder | None:
         return found or Holder(0, "an unknown host", "", "not yet signed", _modified(path), _modified(path))
 
 
-def _locked(path: Path) -> bool:
+def held(path: Path) -> bool:
+    """Whether a process has the lock on a file. Makes no file."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:

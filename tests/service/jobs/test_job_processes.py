@@ -14,14 +14,15 @@ import pytest
 
 import unify
 from unify.privacy.erase import erase
-from unify.service.database import ServiceDatabase
+from unify.service.database import FOLDER, ServiceDatabase
 from unify.service.jobs import runner as running
 from unify.service.jobs import work as working
-from unify.service.jobs.locks import held, lock_of
+from unify.service.jobs.locks import RUNNER, lock_of
 from unify.service.jobs.queue import Queue
 from unify.service.jobs.runner import Runner, command
 from unify.service.settings import Settings
 from unify.store import Store
+from unify.store.lease import held
 
 HALT = {"UNIFY_FAILPOINT": "begin.after_commit:stop"}
 """A process of a job halts right after its run has begun, holding the lease."""
@@ -318,8 +319,11 @@ def kill_at_random(tiny: Path, queue: Queue, submit, *, rounds: int) -> None:
         while queue.get(job.job_id).open:
             assert time.monotonic() < end, queue.get(job.job_id)
             time.sleep(0.05)
+        while not held(tiny / FOLDER / RUNNER):  # the second one may not be up yet
+            assert time.monotonic() < end
+            time.sleep(0.05)
         runner.terminate()
-        assert runner.wait(timeout=30) in (0, -signal.SIGTERM)  # the second one may not be up yet
+        assert runner.wait(timeout=30) == 0
         assert queue.get(job.job_id).status == "successful"
         assert store.published().number == queue.get(job.job_id).run
         assert store.lease_holder() is None

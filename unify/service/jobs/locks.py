@@ -1,4 +1,7 @@
-"""Operating-system locks on files: dropped when their process ends, however it ends, so they are never stale."""
+"""Operating-system locks on files: dropped when their process ends, however it ends, so they are never stale.
+
+`unify.store.lease.held` tells whether somebody has one.
+"""
 
 import fcntl
 import os
@@ -33,18 +36,3 @@ def hold(path: Path) -> Iterator[bool]:
             yield True
     finally:
         os.close(descriptor)
-
-
-def held(path: Path) -> bool:
-    """Whether a process has it. Makes no file."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False

@@ -22,7 +22,7 @@ from typing import Final
 from unify.core.errors import UnifyError
 from unify.service.database import ServiceDatabase
 from unify.service.jobs.announcer import Announcer
-from unify.service.jobs.locks import RUNNER, held, hold, lock_of
+from unify.service.jobs.locks import RUNNER, hold, lock_of
 from unify.service.jobs.nouns import Job
 from unify.service.jobs.operations import plan_of
 from unify.service.jobs.queue import Queue
@@ -31,6 +31,7 @@ from unify.service.jobs.work import failed_stages, published_by
 from unify.service.operations.log import configure, logger
 from unify.service.settings import Settings, read_settings
 from unify.store import Store
+from unify.store.lease import held
 
 POLL_S: Final = 0.2
 """Between two looks at the queue; each takes a millisecond."""
