@@ -1,0 +1,1 @@
+"""Data packages as runs: projects, executions, source to staging to target, and exports."""

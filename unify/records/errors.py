@@ -1,0 +1,23 @@
+"""Why the record store takes something not."""
+
+from unify.core.errors import NotFoundError, SpecError, StoreError
+
+
+class RecordError(SpecError):
+    """A value that its column cannot hold, or a row that lacks one. `where` is the column."""
+
+
+class KeyTakenError(RecordError):
+    """Another row has the key. `where` is the name of the alternate key, or the columns of the key."""
+
+
+class VersionError(RecordError):
+    """The row is not the one the writer had seen: somebody wrote it since."""
+
+
+class NoSuchRowError(NotFoundError):
+    """There is no row of that key."""
+
+
+class NewerStoreError(StoreError):
+    """The file was written by a newer version of this product."""

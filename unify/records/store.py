@@ -1,0 +1,280 @@
+"""Transactions on `records.sqlite`, and what can be done in one.
+
+A writer is alone from its first statement to its commit (BEGIN IMMEDIATE), so no update is lost and versions grow in
+the order of commits: whoever has read up to a version has missed nothing before it. Readers see one moment.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+from unify.core.errors import NotFoundError, did_you_mean
+from unify.core.names import quote
+from unify.records import definitions
+from unify.records.definitions import VERSION, place
+from unify.records.errors import KeyTakenError, NewerStoreError, NoSuchRowError, RecordError, VersionError
+from unify.records.nouns import Row, Table, Value
+from unify.records.values import loaded, moment, stored
+
+FILE: Final = "records.sqlite"
+BUSY_S: Final = 30.0
+FORMAT: Final = 1
+"""Of the file (`PRAGMA user_version`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What happened to a table after a version.
+
+    rows      written since and still there, oldest write first
+    gone      keys of rows that were there at that version or later and are not any more, by version
+    version   up to where this tells; ask from here the next time
+    """
+
+    rows: list[Row]
+    gone: list[tuple[tuple[Value, ...], int]]
+    version: int
+
+
+class RecordStore:
+    """That of one instance, given by its directory; nothing is made before the first write."""
+
+    def __init__(self, instance: Path) -> None:
+        self.path = instance / FILE
+
+    @contextmanager
+    def read(self) -> Iterator["Reading"]:
+        """One moment of the store."""
+        if not self.path.exists():
+            with closing(_set_up(sqlite3.connect(":memory:", isolation_level=None))) as empty:
+                _initialise(empty)
+                yield Reading(empty)
+            return
+        with closing(self._connect()) as connection:
+            connection.execute("BEGIN")
+            yield Reading(connection)
+
+    @contextmanager
+    def write(self) -> Iterator["Writing"]:
+        """One transaction: on the disk when the block ends, undone when it raises."""
+        with closing(self._connect()) as connection:
+            if connection.execute("PRAGMA user_version").fetchone()[0] != FORMAT:
+                _initialise(connection)
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield Writing(connection)
+            except BaseException:
+                connection.rollback()
+                raise
+            connection.commit()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = _set_up(sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None))
+        connection.execute("PRAGMA synchronous = FULL")
+        return connection
+
+
+def _set_up(connection: sqlite3.Connection) -> sqlite3.Connection:
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten, not only let go of
+    return connection
+
+
+def _initialise(connection: sqlite3.Connection) -> None:
+    found = connection.execute("PRAGMA user_version").fetchone()[0]
+    if found > FORMAT:
+        raise NewerStoreError(f"{FILE} has format {found}, and this is written for {FORMAT}", hint="update unify")
+    connection.execute("PRAGMA journal_mode = WAL")
+    script = resources.files("unify.records").joinpath("schema.sql").read_text(encoding="utf-8")
+    connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {FORMAT}; COMMIT;")
+
+
+class Reading:
+    """One moment of the store. `connection` is for SELECTs of those who write their own SQL: see `place`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self._tables: dict[str, Table] | None = None
+
+    @property
+    def version(self) -> int:
+        """Of the latest write."""
+        return int(self.connection.execute("SELECT version FROM clock").fetchone()[0])
+
+    def tables(self) -> Mapping[str, Table]:
+        """All, by name."""
+        if self._tables is None:
+            found = self.connection.execute("SELECT name, body FROM definitions ORDER BY name")
+            self._tables = {row["name"]: definitions.parsed(row["name"], row["body"]) for row in found}
+        return self._tables
+
+    def table(self, name: str) -> Table:
+        """One; NotFoundError."""
+        known = self.tables()
+        if name not in known:
+            raise NotFoundError(f"there is no table {name[:80]!r}", where="table", hint=did_you_mean(name, known))
+        return known[name]
+
+    def get(self, table: str, key: Sequence[Value]) -> Row | None:
+        """By its key."""
+        known = self.table(table)
+        return self.find(table, dict(zip(known.key, key, strict=True)))
+
+    def find(self, table: str, values: Mapping[str, Value], *, key: str | None = None) -> Row | None:
+        """The one row that has these values; `key` names the alternate key that they are of: ASCII case is ignored."""
+        known = self.table(table)
+        fold = " COLLATE NOCASE" if key is not None else ""
+        where = " AND ".join(f"{quote(name)} = ?{fold}" for name in values)
+        params = [stored(known.column(name), value) for name, value in values.items()]
+        found = self.connection.execute(f"SELECT * FROM {place(table)} WHERE {where} LIMIT 1", params).fetchone()
+        return None if found is None else row_of(known, found)
+
+    def rows(self, table: str) -> Iterator[Row]:
+        """All, by key."""
+        known = self.table(table)
+        order = ", ".join(map(quote, known.key))
+        for found in self.connection.execute(f"SELECT * FROM {place(table)} ORDER BY {order}"):
+            yield row_of(known, found)
+
+    def count(self, table: str) -> int:
+        """Of rows."""
+        self.table(table)
+        return int(self.connection.execute(f"SELECT count(*) FROM {place(table)}").fetchone()[0])
+
+    def changes(self, table: str, since: int) -> Changes:
+        """What happened after version `since`; 0 gives every row, and nothing gone."""
+        known = self.table(table)
+        sql = f"SELECT * FROM {place(table)} WHERE {VERSION} > ? ORDER BY {VERSION}"
+        rows = [row_of(known, found) for found in self.connection.execute(sql, (since,))]
+        there = {tuple(row.values[c] for c in known.key) for row in rows}
+        gone = [(key, v) for key, v in self._gone(known, since) if key not in there] if since else []
+        return Changes(rows, gone, self.version)
+
+    def _gone(self, table: Table, since: int) -> Iterator[tuple[tuple[Value, ...], int]]:
+        sql = "SELECT key, max(version) FROM gone WHERE name = ? AND version > ? GROUP BY key ORDER BY 2"
+        columns = [table.column(name) for name in table.key]
+        for held, version in self.connection.execute(sql, (table.name, since)):
+            yield tuple(loaded(c, v) for c, v in zip(columns, json.loads(held), strict=True)), version
+
+
+class Writing(Reading):
+    """A transaction of a writer: what `Reading` does, on what it has written itself too."""
+
+    def define(self, table: Table) -> None:
+        """Make a table, or widen it: see `definitions.extend`. SpecError."""
+        definitions.check(table)
+        before = self.tables().get(table.name)
+        if before is None:
+            definitions.make(self.connection, table)
+        else:
+            try:
+                definitions.extend(self.connection, before, table)
+            except sqlite3.IntegrityError as error:
+                raise KeyTakenError(
+                    f"rows of {table.name} are not told apart by the new key", where=table.name
+                ) from error
+        sql = "INSERT OR REPLACE INTO definitions (name, body, version) VALUES (?, ?, ?)"
+        self.connection.execute(sql, (table.name, definitions.dumped(table), self._next()))
+        self._tables = None
+
+    def drop(self, name: str) -> None:
+        """Take a table away with all its rows; NotFoundError."""
+        self.table(name)
+        self.connection.execute(f"DROP TABLE {place(name)}")
+        for kept in ("definitions", "gone"):
+            self.connection.execute(f"DELETE FROM {kept} WHERE name = ?", (name,))
+        self._next()
+        self._tables = None
+
+    def insert(self, table: str, rows: Iterable[Mapping[str, Value]]) -> int:
+        """Add rows; the version of the last. RecordError, KeyTakenError; a column that is not named is null."""
+        known = self.table(table)
+        held = [self._held(known, row) for row in rows]
+        version = self._next(len(held))
+        first = version - len(held) + 1
+        names = ", ".join(map(quote, (*known.names, VERSION)))
+        marks = ", ".join("?" * (len(known.columns) + 1))
+        with self._telling_keys(known):
+            self.connection.executemany(
+                f"INSERT INTO {place(table)} ({names}) VALUES ({marks})",
+                ((*row, first + i) for i, row in enumerate(held)),
+            )
+        return version
+
+    def update(
+        self, table: str, key: Sequence[Value], values: Mapping[str, Value], *, version: int | None = None
+    ) -> int:
+        """Set columns of one row; its new version. NoSuchRowError; VersionError when it is not at `version` now."""
+        known = self.table(table)
+        if any(name in values for name in known.key):
+            raise RecordError("a row keeps its key", where=next(name for name in known.key if name in values))
+        where, params = self._at(known, key, version)
+        held = {name: self._cell(known, name, value) for name, value in values.items()}
+        new = self._next()
+        sets = ", ".join(f"{quote(name)} = ?" for name in held) + (", " if held else "") + f"{VERSION} = ?"
+        with self._telling_keys(known):
+            done = self.connection.execute(
+                f"UPDATE {place(table)} SET {sets} WHERE {where}", [*held.values(), new, *params]
+            )
+        if not done.rowcount:
+            self._missed(known, key)
+        return new
+
+    def delete(self, table: str, key: Sequence[Value], *, version: int | None = None) -> int:
+        """Take one row away, and remember that; the version. NoSuchRowError, VersionError."""
+        known = self.table(table)
+        where, params = self._at(known, key, version)
+        done = self.connection.execute(f"DELETE FROM {place(table)} WHERE {where}", params)
+        if not done.rowcount:
+            self._missed(known, key)
+        new = self._next()
+        held = json.dumps([stored(known.column(n), v) for n, v in zip(known.key, key, strict=True)], ensure_ascii=False)
+        sql = "INSERT INTO gone (name, key, version, at) VALUES (?, ?, ?, ?)"
+        self.connection.execute(sql, (table, held, new, moment(datetime.now(UTC))))
+        return new
+
+    def _next(self, count: int = 1) -> int:
+        sql = "UPDATE clock SET version = version + ? RETURNING version"
+        return int(self.connection.execute(sql, (count,)).fetchall()[0][0])
+
+    def _held(self, table: Table, row: Mapping[str, Value]) -> list[Any]:
+        for name in row:
+            table.column(name)
+        return [self._cell(table, column.name, row.get(column.name)) for column in table.columns]
+
+    def _cell(self, table: Table, name: str, value: Value) -> Any:
+        column = table.column(name)
+        if value is None and (column.required or name in table.key):
+            raise RecordError(f"{table.name} needs {name}", where=name)
+        return stored(column, value)
+
+    def _at(self, table: Table, key: Sequence[Value], version: int | None) -> tuple[str, list[Any]]:
+        where = " AND ".join(f"{quote(name)} = ?" for name in table.key)
+        params = [stored(table.column(name), value) for name, value in zip(table.key, key, strict=True)]
+        return (where, params) if version is None else (f"{where} AND {VERSION} = ?", [*params, version])
+
+    def _missed(self, table: Table, key: Sequence[Value]) -> None:
+        if self.get(table.name, key) is None:
+            raise NoSuchRowError(f"{table.name} has no row {', '.join(map(str, key))}", where=table.name)
+        raise VersionError(
+            f"the row of {table.name} was written since it was read", where=table.name, hint="read it again"
+        )
+
+    @contextmanager
+    def _telling_keys(self, table: Table) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.IntegrityError as error:
+            where = definitions.key_of_index(table, str(error))
+            raise KeyTakenError(f"{table.name} has a row with this {where} already", where=where) from error
+
+
+def row_of(table: Table, found: sqlite3.Row) -> Row:
+    """A row of `SELECT *` (further columns are passed over) as its values are."""
+    return Row({c.name: loaded(c, found[c.name]) for c in table.columns}, found[VERSION])
