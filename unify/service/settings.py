@@ -103,6 +103,9 @@ class Settings(Noun):
     """The least that is written."""
     public_url: str | None = Field(default=None, pattern=r"^https?://[^/?#\s]+$")
     """What links begin with, where a proxy stands in front, e.g. `https://data.example.org`; null: as asked."""
+    organization: str | None = None
+    """The instance that `/api/data/…`, `/api/connector/…` and data packages mean where a path names none; null: the
+    only one there is."""
     stale_seconds: float | None = Field(default=None, gt=0)
     """`/readyz` fails when the published generation of any instance is older; null: never."""
     limits: Limits = Limits()

@@ -8,7 +8,8 @@ from urllib.parse import quote
 import pytest
 
 import unify
-from unify.service.data.mount import origin_of, whole
+from unify.service.data.mount import whole
+from unify.service.origin import origin_of
 from unify.service.settings import Limits, Settings
 
 CLEAN, VENDOR = "/odata/contoso/", "/v1/instances/contoso/data/"

@@ -10,14 +10,13 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from segments.odata.dialect import CUSTOMER_INSIGHTS, STANDARD, Dialect
-from unify.service.asgi import Scope, header
+from unify.service.asgi import Scope
 from unify.service.errors import not_found
+from unify.service.origin import origin_of
 
 TAKEN: Final = re.compile(r"(?:/v1|/api)?/instances/[^/]+/data(?:/|\Z)|/odata(?:/|\Z)")
 """Decoded paths of this room."""
 RAW: Final = re.compile(rb"((?:/v1|/api)?/instances/([^/]+)/data|/odata/([^/]+))(?:/(.*))?\Z", re.DOTALL)
-HOST: Final = re.compile(r"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,64}\])(?::\d{1,5})?\Z")
-"""Of a Host header that may stand in links: nothing in it can end a URL or begin another."""
 OPTIONS: Final = ("forceSearch", "proxy", "export")
 """Of the vendor's client beside those of OData, and ours. docs/service-odata.md"""
 CONVERTED: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
@@ -65,22 +64,6 @@ def mount_of(scope: Scope, public_url: str | None) -> tuple[Mount, bytes]:
     mount = Mount(base, instance, origin_of(scope, public_url), vendor=match[3] is None)
     rest = match[4] or b""
     return mount, (whole(rest) if mount.vendor else rest)
-
-
-def origin_of(scope: Scope, public_url: str | None) -> str:
-    """Scheme and host of links: as settings say, else as the client wrote them, else the address of the server.
-
-    Headers of proxies are not looked at here: whoever sits behind one says its `public_url`.
-    """
-    if public_url is not None:
-        return public_url.rstrip("/")
-    scheme = "https" if scope.get("scheme") == "https" else "http"
-    host = (header(scope, b"host") or b"").decode("latin-1")
-    if HOST.match(host):
-        return f"{scheme}://{host}"
-    server = scope.get("server") or ("localhost", None)
-    name = f"[{server[0]}]" if ":" in server[0] else server[0]
-    return f"{scheme}://{name}" + (f":{server[1]}" if server[1] else "")
 
 
 def whole(path: bytes) -> bytes:

@@ -11,9 +11,10 @@ from unify.core.errors import UnifyError
 from unify.service.access.tally import tally
 from unify.service.asgi import Headers, Scope, Send
 from unify.service.caller import Caller
-from unify.service.data.mount import HOST, whole
+from unify.service.data.mount import whole
 from unify.service.data.negotiate import NEWEST, VARY
 from unify.service.hot.answer import LOOKED_AT, PLAIN, Root
+from unify.service.origin import HOST
 
 if TYPE_CHECKING:
     from unify.service.app import Service
