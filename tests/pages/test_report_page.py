@@ -8,16 +8,24 @@ import pytest
 
 from unify.core.explanations import ConditionCheck, Explanation, Hop, RecordInfo, RuleCheck, ValueOrigin
 from unify.core.reports import (
+    ActivityReport,
     ArrowReport,
     ChangeReport,
     ClusterReport,
     EntityReport,
     IgnoredValue,
+    IncrementalReport,
+    JunkReport,
     LargestCluster,
+    MeasureReport,
     OverridesReport,
     RuleReport,
     RunReport,
+    SegmentReport,
+    SourceChange,
+    StageChange,
     StageReport,
+    ValueVerdict,
 )
 from unify.pages import explanation_fragment, fragment, report_page
 from unify.pages.flow import flow_of, flow_picture
@@ -41,6 +49,26 @@ def a_rule(number, left, right, name="e-mail", kind="match", links=777):
     )  # fmt: skip
 
 
+def after_customers(name="x"):
+    """Fields of what follows customers."""
+    verdict = ValueVerdict(columns=f"{name}.EMail", normalized="lower", value=f"noreply@{name}", records=4_567, people=3_210,
+                           verdict="junk", reason=f"many people {name}", overruled=f"list {name}")  # fmt: skip
+    return {
+        "junk": JunkReport(judged=["a"], junk=17, shared=23, overruled=1, worst=[verdict]),
+        "activities": [ActivityReport(activity=f"Purchases {name}", entity="web.Purchases", path=f"by {name}", rows=1_010, activities=1_001,
+                                      customers=444, orphans={f"no record {name}": 9}, undated=3, several=2)],
+        "measures": [MeasureReport(measure=f"Spend {name}", column="Total", kind="customer", table="Customer_Measure", type="decimal",
+                                   rows=1_475, nulls=31, min="0.05", max="9876.54", mean=1234.5678)],
+        "segments": [
+            SegmentReport(segment=f"vip {name}", kind="where", state="refreshed", members=1_112, entered=13, left=1, seconds=0.2,
+                          rules={f"rule {name}": 1_113, "other": 7}, warnings=[f"warned {name}"]),
+            SegmentReport(segment="broken", kind="sql", state="failed", members=None, error={"message": f"no column {name}", "hint": "look"}),
+        ],
+        "incremental": IncrementalReport(previous=6, stages=[StageChange(stage="prepare", state="updated", why=f"because {name}")],
+                                         entities=[SourceChange(entity=f"crm.{name}", state="read", inserted=3, updated=5, deleted=8, unchanged=None)]),
+    }  # fmt: skip
+
+
 def a_report(name="acme", **changed):
     entities = [an_entity("crm.Contacts"), an_entity("loyalty.Members", 803, 800, 3, 0), an_entity("web.Orders", 50, 50, 0, 0)]  # fmt: skip
     whole = {
@@ -57,6 +85,7 @@ def a_report(name="acme", **changed):
                                   largest=[LargestCluster(CustomerId="ab" * 16, records=3)], cuts={"at most one x": 12, "never": 3}, components=1490, violating=9),
         "changes": ChangeReport(previous=6, created=11, merged=5, split=2, retired=1, unchanged=1457),
         "warnings": ["a column is new"],
+        **after_customers(),
     }  # fmt: skip
     return RunReport(**(whole | changed))
 
@@ -129,6 +158,7 @@ REPORTS = {
         arrows=[ArrowReport(arrow=NASTY, rows_in=1, rows_out=0, aside={NASTY: 1})],
         stages=[StageReport(stage=NASTY, seconds=0)],
         started=NASTY,
+        **after_customers(NASTY),
     ),
     "huge": a_report(
         entities=[an_entity(f"source{n}.Entity{'x' * 80}", 10**9, 10**9 - 7, 7, 0) for n in range(MANY)],
@@ -181,6 +211,11 @@ def test_explanations_are_escaped(explained):
         "noreply@shop.example", "4,321", "9,333,360",  # ignored
         "33 quarantined", "4 filtered", "30 of 1,234 rows",
         "Compared with generation 6", "11", "5", "1,457", "a column is new", "ab" * 16,
+        "17 values judged to be no evidence at all, 23 to be shared", "noreply@x", "4,567", "3,210", "junk by list x",
+        "Purchases x", "1,010", "1,001", "9 no record x", "3 without a time", "2 of several customers",
+        "Spend x: Total", "0.05", "1,234.57", "9876.54", "31 2 %",
+        "vip x", "1,112", "+13", "−1", "1,113", "warned x", "1 segment failed", "no column x look",
+        "0 of 1 sources, prepare (updated)", "because x", "read358–",
     ],
 )  # fmt: skip
 def test_the_page_says_the_numbers_of_the_report(said):

@@ -6,7 +6,7 @@ from importlib.resources import files
 
 from unify.core.explanations import Explanation
 from unify.core.reports import RunReport
-from unify.pages import figures, sections
+from unify.pages import figures, insights, sections
 from unify.pages.html import Child, Markup, join, tag
 from unify.pages.merges import explanation_html
 from unify.pages.tables import section
@@ -19,7 +19,12 @@ ANCHORS = (
     ("clusters", "Sizes"),
     ("limits", "Cuts"),
     ("ignored", "Junk"),
+    ("verdicts", "Values that lie"),
     ("changes", "Changes"),
+    ("activities", "Activities"),
+    ("measures", "Measures"),
+    ("segments", "Segments"),
+    ("taken-over", "Taken over"),
     ("quarantine", "Quarantine"),
     ("time", "Time"),
 )
@@ -46,7 +51,12 @@ def report_page(
             sections.clusters(report),
             sections.kept_apart(report),
             sections.ignored(report),
+            insights.verdicts(report),
             sections.changes(report, previous),
+            insights.activities(report),
+            insights.measures(report),
+            insights.segments(report),
+            insights.taken_over(report),
             sections.quarantine(report),
             sections.stages(report),
         ]
