@@ -1,9 +1,11 @@
 -- The record store's own tables. Those of its owners are called t_<name>; see unify/records/tables.py.
 CREATE TABLE IF NOT EXISTS clock (          -- one row: the version of the latest write, over all tables
     id      INTEGER PRIMARY KEY CHECK (id = 1),
-    version INTEGER NOT NULL
+    version INTEGER NOT NULL,
+    defined INTEGER NOT NULL,               -- the version at which a table was last made, changed or dropped
+    stamp   TEXT NOT NULL                   -- drawn anew at that moment: equal stamps, equal definitions
 );
-INSERT OR IGNORE INTO clock VALUES (1, 0);
+INSERT OR IGNORE INTO clock VALUES (1, 0, 0, '');
 CREATE TABLE IF NOT EXISTS definitions (    -- one row a table
     name    TEXT PRIMARY KEY,
     body    TEXT NOT NULL,                  -- JSON, see unify/records/definitions.py

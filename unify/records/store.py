@@ -20,6 +20,7 @@ from unify.records import definitions
 from unify.records.definitions import VERSION, place
 from unify.records.errors import KeyTakenError, NewerStoreError, NoSuchRowError, RecordError, VersionError
 from unify.records.nouns import Row, Table, Value
+from unify.records.stamped import Stamped
 from unify.records.values import loaded, moment, stored
 
 FILE: Final = "records.sqlite"
@@ -80,6 +81,9 @@ class RecordStore:
         return connection
 
 
+_KNOWN: Final[Stamped[Mapping[str, Table]]] = Stamped()
+
+
 def _set_up(connection: sqlite3.Connection) -> sqlite3.Connection:
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten, not only let go of
@@ -100,7 +104,7 @@ class Reading:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
-        self._tables: dict[str, Table] | None = None
+        self._tables: Mapping[str, Table] | None = None
 
     @property
     def version(self) -> int:
@@ -110,9 +114,22 @@ class Reading:
     def tables(self) -> Mapping[str, Table]:
         """All, by name."""
         if self._tables is None:
-            found = self.connection.execute("SELECT name, body FROM definitions ORDER BY name")
-            self._tables = {row["name"]: definitions.parsed(row["name"], row["body"]) for row in found}
+            self._tables = _KNOWN.of(self.stamp, self._definitions)
         return self._tables
+
+    def _definitions(self) -> Mapping[str, Table]:
+        found = self.connection.execute("SELECT name, body FROM definitions ORDER BY name")
+        return {row["name"]: definitions.parsed(row["name"], row["body"]) for row in found}
+
+    @property
+    def stamp(self) -> str:
+        """Of the definitions: wherever it is the same, they are; it is never the same again after a change."""
+        return str(self.connection.execute("SELECT stamp FROM clock").fetchone()[0])
+
+    @property
+    def defined(self) -> int:
+        """The version at which a table was last made, changed or dropped."""
+        return int(self.connection.execute("SELECT defined FROM clock").fetchone()[0])
 
     def table(self, name: str) -> Table:
         """One; NotFoundError."""
@@ -180,8 +197,7 @@ class Writing(Reading):
                     f"rows of {table.name} are not told apart by the new key", where=table.name
                 ) from error
         sql = "INSERT OR REPLACE INTO definitions (name, body, version) VALUES (?, ?, ?)"
-        self.connection.execute(sql, (table.name, definitions.dumped(table), self._next()))
-        self._tables = None
+        self.connection.execute(sql, (table.name, definitions.dumped(table), self._redefined()))
 
     def drop(self, name: str) -> None:
         """Take a table away with all its rows; NotFoundError."""
@@ -189,8 +205,13 @@ class Writing(Reading):
         self.connection.execute(f"DROP TABLE {place(name)}")
         for kept in ("definitions", "gone"):
             self.connection.execute(f"DELETE FROM {kept} WHERE name = ?", (name,))
-        self._next()
+        self._redefined()
+
+    def _redefined(self) -> int:
+        version = self._next()
+        self.connection.execute("UPDATE clock SET defined = version, stamp = lower(hex(randomblob(16)))")
         self._tables = None
+        return version
 
     def insert(self, table: str, rows: Iterable[Mapping[str, Value]]) -> int:
         """Add rows; the version of the last. RecordError, KeyTakenError; a column that is not named is null."""
