@@ -16,9 +16,10 @@ from tests.service.hot.conftest import Side, side_of, until
 from unify.service.app import Service
 from unify.service.caller import EVERYWHERE, Caller, Role
 from unify.service.hot import keeper as keeper_module
-from unify.service.hot.making import FOLDER, forget, make, members_path, rows_path, state_of
+from unify.service.hot.making import FOLDER, forget, make, members_path, rows_path
 from unify.service.hot.rows import Rows
 from unify.service.hot.snapshot import Snapshot
+from unify.service.hot.states import state_of
 from unify.service.settings import Settings
 from unify.spec import Project
 from unify.store import Store
@@ -47,13 +48,15 @@ def test_it_follows_segments_that_are_made_changed_and_taken_away(alive: Side) -
     until(lambda: count(alive, "near") is not None)
     assert count(alive, "near") == alive.acme.segment("near").count()
     assert alive.snapshot.rows is before.rows  # customers are the same: only members were made
-    assert alive.snapshot.etag != before.etag
+    assert alive.snapshot.heads(time.time()).etag != before.heads(time.time()).etag
     segments.update("near", "City ne null")
     segments.refresh("near")
     until(lambda: count(alive, "near") == alive.acme.segment("near").count())
     segments.deactivate("near")
     until(lambda: count(alive, "near") is None)
-    assert alive.snapshot.etag == before.etag  # the same members as before: the same state
+    assert (
+        alive.snapshot.heads(time.time()).etag == before.heads(time.time()).etag
+    )  # the same members as before: the same state
 
 
 def test_a_segment_that_ends_is_not_answered_from_then_on(alive: Side) -> None:
@@ -72,7 +75,7 @@ def test_it_follows_generations_and_rollbacks(alive: Side) -> None:
     until(lambda: alive.snapshot.generation == 2)
     alive.acme.store.rollback(1)
     until(lambda: alive.snapshot.generation == 1)
-    assert alive.snapshot.etag == first.etag
+    assert alive.snapshot.heads(time.time()).etag == first.heads(time.time()).etag
     assert len(list((alive.acme.path / FOLDER).glob("*.rows"))) == 2  # the other one stays for the way back
 
 

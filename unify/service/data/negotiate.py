@@ -113,7 +113,7 @@ def accepted(inquiry: Inquiry, request: o.Request, *, vendor: bool) -> str:
     if vendor and inquiry.media == CSV and CSV in offers:  # the vendor's documents ask for exports so
         return CSV
     if said is None or offers == (TEXT,) or any(isinstance(x, o.Text) and x.name == "$format" for x in request.options):
-        return _written(offers[0], ANYTHING) or offers[0]
+        return usual(request)
     ranges = ranges_of(said)
     best: tuple[float, int, int, str] | None = None
     for place, media in enumerate(offers):
@@ -129,6 +129,12 @@ def accepted(inquiry: Inquiry, request: o.Request, *, vendor: bool) -> str:
         hint = f"send Accept: {' or '.join(offers)}"
         raise ServiceError(406, f"there is no answer in {said[:80]!r}", where="Accept", hint=hint)
     return best[3]
+
+
+def usual(request: o.Request) -> str:
+    """The format for who does not say one."""
+    media = offers_of(request)[0]
+    return _written(media, ANYTHING) or media
 
 
 def _written(media: str, one: Range) -> str | None:

@@ -5,7 +5,6 @@ inquiry ─▶ hot? ─▶ parse, limits, versions, formats ─▶ not changed? 
 
 import re
 from dataclasses import dataclass, fields, is_dataclass, replace
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
@@ -24,11 +23,12 @@ from unify.service.data.exchange import Inquiry, Reply
 from unify.service.data.exports import NotASetError, exported
 from unify.service.data.limits import check_limits, check_url
 from unify.service.data.mount import Mount
-from unify.service.data.negotiate import CSV, VARY, accepted, matches, page_preferred, version_of
+from unify.service.data.negotiate import CSV, VARY, accepted, matches, page_preferred, usual, version_of
 from unify.service.errors import ServiceError, bad_request
 from unify.service.hosted import Hosted
+from unify.service.hot.states import tag_of
 from unify.service.management.depends import hosted_for
-from unify.verbs.odata import OData
+from unify.verbs.odata import OData, model_on
 
 if TYPE_CHECKING:
     from unify.service.app import Service
@@ -198,11 +198,24 @@ class _Asking:
         """Names what the answer is made of; "" where the answer is of the moment that it is asked at."""
         if uses_clock(self.request):
             return ""
-        acme.engine()
-        generation = generation_asked(self.request, self.mount.dialect) or acme.generation
-        policy = self.hosted.policy(self.caller)
-        said = repr((self.hosted.store.segment_state(), None if policy.everything else policy, self.accept, self.size))
-        return f'W/"{generation}-{blake2b(said.encode(), digest_size=8).hexdigest()}"'
+        engine = acme.engine()
+        generation = generation_asked(self.request, self.mount.dialect)
+        stamp = self.hosted.store.segment_state()
+        if generation not in (None, acme.generation):  # a later page of an older one, whose project is not at hand
+            return tag_of(generation, "", None, (stamp, self.hosted.policy(self.caller), self._form(stamp)))
+        state = self.hosted.state(acme.generation, model_on(engine).project)
+        return tag_of(acme.generation, state, self.hosted.visibility(self.caller), self._form(stamp))
+
+    def _form(self, stamp: tuple[int, ...]) -> object:
+        """What the text hangs on beside address, generation, members and caller; None in the usual case.
+
+        That is the case which memory answers too, with the same tag.
+        """
+        accept = "" if self.accept == usual(self.request) else self.accept
+        preferred = page_preferred(self.inquiry, 10**18)
+        segments = self.request.path.segments
+        defined = stamp if not segments or isinstance(segments[0], ast.System) else None  # these name segments
+        return (accept, preferred, defined) if accept or preferred or defined else None
 
 
 def uses_clock(node: Any) -> bool:

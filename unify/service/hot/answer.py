@@ -14,18 +14,20 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from hashlib import sha256
+from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Final
 
 from segments.relationships import CUSTOMER
 from unify.core.errors import NotFoundError
-from unify.service.access.visibility import Policy
+from unify.service.access.visibility import Policy, Visibility
 from unify.service.asgi import Headers, Scope
 from unify.service.caller import OPEN, Caller
+from unify.service.data.negotiate import matches
 from unify.service.errors import ServiceError
 from unify.service.hosted import Hosted
 from unify.service.hot.asked import CHECK, COUNT, CUSTOMER_ID, KEY, ONE_KEY, SET, Asked, asked, text_of
+from unify.service.hot.heads import Head, Heads
 from unify.service.hot.keeper import Keeper
 from unify.service.hot.members import Members
 from unify.service.hot.pages import first_page, later_page, token_in
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from unify.service.app import Service
 
 CUSTOMER_ID_KEY: Final = "customerid"
+REMEMBERED: Final = 256
+"""Ways to see customers of which it is known what they leave out."""
 THREADS: Final = 2
 """That look at catalogs and make small snapshots, for all instances of a worker."""
 LOOKED_AT: Final = frozenset((
@@ -54,12 +58,11 @@ looked at, is for the slow way."""
 NO_COLUMNS: Final[frozenset[str]] = frozenset()
 OF_ONE: Final = frozenset(("$select", "$format"))
 OF_COUNT: Final = frozenset(("$filter", "IsMemberOfSegment"))
-TEXT_HEADER: Final = (b"content-type", b"text/plain; charset=utf-8")
 
 
 @dataclass(slots=True)
 class HotAnswer:
-    """A whole answer. `headers`: content-type, etag, last-modified; those of every OData answer are the room's to add.
+    """A whole answer. Headers of every OData answer are the room's to add to those of `head`.
 
     status   200, or 304 without a body
     rows     how many customers are told of
@@ -67,8 +70,13 @@ class HotAnswer:
 
     status: int
     body: bytes
-    headers: Headers
+    head: Head
     rows: int = 0
+
+    @property
+    def headers(self) -> Headers:
+        """Content-type, etag, last-modified; a list of the caller's own."""
+        return list(self.head.headers)
 
 
 class Root:
@@ -93,8 +101,7 @@ class Sight:
     root: Root
     columns: frozenset[str]
     segments: tuple[str, ...] | None
-    etag: bytes
-    headers: Headers
+    heads: Heads
     now: float
 
     def shape(self, select: tuple[str, ...] | None) -> Shape | None:
@@ -171,12 +178,13 @@ class Hot:
         if kept is None or snapshot is None:
             return None
         if caller is OPEN:
-            sight: Sight | None = Sight(snapshot, root, NO_COLUMNS, None, snapshot.etag, snapshot.headers, time.time())
+            now = time.time()
+            sight: Sight | None = Sight(snapshot, root, NO_COLUMNS, None, snapshot.heads(now), now)
         else:
             sight = _sight(kept[1], snapshot, root, kept[0].policy(caller))
         found = None if sight is None else _answered(sight, relative, query, size)
-        if known and found is not None and sight is not None and (known == b"*" or sight.etag in _tags(known)):
-            return HotAnswer(304, b"", sight.headers[1:])
+        if known and found is not None and sight is not None and matches(known.decode("latin-1"), sight.heads.etag):
+            return HotAnswer(304, b"", sight.heads.unchanged)
         return found
 
     def keeper(self, instance_id: str) -> Keeper:
@@ -234,27 +242,27 @@ def headers_plain(headers: Headers) -> bytes | None:
     return known
 
 
-def _tags(known: bytes) -> Sequence[bytes]:
-    return [tag.strip() for tag in known.split(b",")]
-
-
 def _sight(keeper: Keeper, snapshot: Snapshot, root: Root, policy: Policy) -> Sight | None:
     """What somebody sees; None when that takes more than leaving rows and columns out, or is not known yet."""
     now = time.time()
     if policy.everything:
-        return Sight(snapshot, root, NO_COLUMNS, None, snapshot.etag, snapshot.headers, now)
+        return Sight(snapshot, root, NO_COLUMNS, None, snapshot.heads(now), now)
     visibility = keeper.visibility(snapshot, policy)
     if visibility is None:
         return None
-    withheld = {column for table, column in visibility.hidden | visibility.masked if table == CUSTOMER}
+    withheld = _withheld(visibility)
     segments = visibility.segments
     if "CustomerId" in withheld or "ordinal" in withheld:
         return None
     if segments is not None and any(snapshot.members(name, now) is None for name in segments):
         return None
-    said = repr((sorted(visibility.hidden), sorted(visibility.masked), segments))
-    etag = snapshot.etag[:-1] + b"-" + sha256(said.encode()).hexdigest()[:12].encode() + b'"'
-    return Sight(snapshot, root, frozenset(withheld), segments, etag, snapshot.headers_with(etag), now)
+    return Sight(snapshot, root, withheld, segments, snapshot.heads(now, visibility), now)
+
+
+@lru_cache(REMEMBERED)
+def _withheld(visibility: Visibility) -> frozenset[str]:
+    """Columns of Customer."""
+    return frozenset(column for table, column in visibility.hidden | visibility.masked if table == CUSTOMER)
 
 
 def _answered(sight: Sight, relative: bytes, query: bytes, size: int | None) -> HotAnswer | None:
@@ -265,7 +273,7 @@ def _answered(sight: Sight, relative: bytes, query: bytes, size: int | None) -> 
         place = rows.ids.find(match[1])
         if place is not None and sight.sees(place):
             row = sight.snapshot.texts.whole.row(rows.row(place))
-            return HotAnswer(200, b'%b/$entity",%b' % (sight.root.context, row[1:]), sight.headers, 1)
+            return HotAnswer(200, b'%b/$entity",%b' % (sight.root.context, row[1:]), sight.heads.json, 1)
     if match := KEY.match(relative):
         said = asked(query)
         shape = None if said is None or said.named - OF_ONE else sight.shape(said.select)
@@ -275,8 +283,7 @@ def _answered(sight: Sight, relative: bytes, query: bytes, size: int | None) -> 
         if said is None or said.named - OF_COUNT or said.customer is not None:
             return None
         members = sight.members(said.segment)
-        headers = [TEXT_HEADER, *sight.headers[1:]]
-        return None if members is None else HotAnswer(200, b"%d" % members.count, headers)
+        return None if members is None else HotAnswer(200, b"%d" % members.count, sight.heads.text)
     return None
 
 
@@ -303,7 +310,7 @@ def _entity(sight: Sight, name: bytes | None, raw: bytes, shape: Shape) -> HotAn
         if place is None:
             raise NotFoundError(f"no customer has the record {entity}:{key}", where="path", hint="check the key")
     body = b'%b%b/$entity",%b' % (sight.root.context, shape.suffix, shape.row(rows.row(place))[1:])
-    return HotAnswer(200, body, sight.headers, 1)
+    return HotAnswer(200, body, sight.heads.json, 1)
 
 
 def _place(snapshot: Snapshot, key: str) -> int | None:
@@ -344,9 +351,9 @@ def _checked(sight: Sight, customer: bytes, segment: str) -> HotAnswer | None:
     rows = sight.snapshot.rows
     place = rows.ids.find(customer)
     if place is None or not members.has(place):
-        return HotAnswer(200, sight.root.context + b'","value":[]}', sight.headers)
+        return HotAnswer(200, sight.root.context + b'","value":[]}', sight.heads.json)
     row = sight.snapshot.texts.whole.row(rows.row(place))
-    return HotAnswer(200, b'%b","value":[%b]}' % (sight.root.context, row), sight.headers, 1)
+    return HotAnswer(200, b'%b","value":[%b]}' % (sight.root.context, row), sight.heads.json, 1)
 
 
 def _one_or_none(sight: Sight, said: Asked, customer: str, shape: Shape) -> HotAnswer | None:
@@ -388,4 +395,4 @@ def _written(sight: Sight, shape: Shape, places: Sequence[int], count: int | Non
     tail = f',"@odata.nextLink":{encode_basestring(link)}' if link else ""
     texts = shape.rows([row(place) for place in places])
     body = b'%b%b"%b,"value":[%b]%b}' % (sight.root.context, shape.suffix, counted, texts, tail.encode())
-    return HotAnswer(200, body, sight.headers, len(places))
+    return HotAnswer(200, body, sight.heads.json, len(places))

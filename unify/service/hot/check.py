@@ -15,9 +15,13 @@ from unify.service.hot.snapshot import Snapshot
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What was found. `places`: of the customers as they were asked for, None: there is nobody of that name."""
+    """What was found. `places`: of the customers as they were asked for, None: there is nobody of that name.
+
+    state   names the members in force
+    """
 
     snapshot: Snapshot
+    state: str
     customers: Sequence[str]
     places: Sequence[int | None]
     found: Sequence[Sequence[str]]
@@ -39,11 +43,12 @@ class Checked:
         return {**self._about(), "value": rows}
 
     def _about(self) -> dict[str, Any]:
-        return {"generation": self.snapshot.generation, "state": self.snapshot.state}
+        return {"generation": self.snapshot.generation, "state": self.state}
 
 
 def check(
     snapshot: Snapshot,
+    state: str,
     customers: Sequence[str],
     segments: Sequence[str],
     seen: tuple[str, ...] | None,
@@ -52,6 +57,7 @@ def check(
 ) -> Checked:
     """Each customer's segments among those named, all of which are in force.
 
+    state    as in Checked
     seen     only members of these are seen; None: everybody
     records  whether customers may be asked for by a record; ServiceError 403 otherwise
     """
@@ -63,7 +69,7 @@ def check(
         found = [[] if p is None else [s for s in segments if snapshot.segments[s].has(p)] for p in places]
     else:
         found = _of_many(snapshot, places, segments)
-    return Checked(snapshot, customers, places, found)
+    return Checked(snapshot, state, customers, places, found)
 
 
 def _of_many(snapshot: Snapshot, places: Sequence[int | None], segments: Sequence[str]) -> list[list[str]]:

@@ -22,9 +22,10 @@ from unify.core.errors import StoreError, UnifyError
 from unify.service.access.classes import Schema
 from unify.service.access.restricted import schema_on
 from unify.service.access.visibility import Policy, Visibility, visibility_of
-from unify.service.hot.making import make, members_path, rows_path, state_of
+from unify.service.hot.making import make, members_path, rows_path
 from unify.service.hot.rows import Rows
 from unify.service.hot.snapshot import Snapshot
+from unify.service.hot.states import state_of
 from unify.spec import Project
 from unify.store import Generation, Store
 

@@ -15,52 +15,26 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import orjson
 
 from segments.membership.codec import from_bytes
 from unify.engines.duckdb import DuckDBEngine
 from unify.service.hot.members import write_members
 from unify.service.hot.packed import FORMAT, PackWriter
 from unify.service.hot.rows import GONE, Rows, write_rows
+from unify.service.hot.states import State, state_of
 from unify.spec import Project
 from unify.store import Generation, Store
-from unify.verbs.segment_stage import declared_in, usable_of
 
 FOLDER: Final = "snapshots"
 NICENESS: Final = 10
 """Of a process that builds: it takes a tenth of a core that a worker wants too."""
 KEPT: Final = 2
 """Snapshots of rows: the one that answers, and the one before, since a rollback asks for it again."""
-
-
-@dataclass(frozen=True, slots=True)
-class InForce:
-    """One segment whose members are in force. `ends`: when they no longer are, ISO 8601; None: never."""
-
-    segment: str
-    file: str
-    ends: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """What a snapshot of members is made of. `run`: the latest that looked at a segment, 0: none did."""
-
-    segments: tuple[InForce, ...]
-    run: int
-
-    @property
-    def key(self) -> str:
-        """Names the state: equal members, equal key."""
-        said = orjson.dumps([(s.segment, s.file, s.ends) for s in self.segments])
-        return sha256(said).hexdigest()[:16]
 
 
 def rows_path(store: Store, generation: Generation) -> Path:
@@ -72,21 +46,6 @@ def rows_path(store: Store, generation: Generation) -> Path:
 def members_path(rows: Path, state: State) -> Path:
     """Where the members of a state stand, or would."""
     return rows.with_name(f"{rows.stem}-{state.key}.members")
-
-
-def state_of(store: Store, generation: int, project: Project) -> State:
-    """The members in force on a generation now. Segments that are inactive, ended or never found are not in it."""
-    declared, _ = declared_in(store, project)
-    usable, moment = usable_of(store, declared), datetime.now(UTC)
-    found, run = [], 0
-    for name, row in sorted(store.memberships(generation).items()):
-        run = max(run, row.run)
-        d = declared.get(name)
-        if d is None or row.file is None or not usable(row) or not d.in_force(moment):
-            continue
-        ends = d.segment.ends
-        found.append(InForce(name, row.file, ends.isoformat() if ends else None))
-    return State(tuple(found), run)
 
 
 # ── making ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -120,7 +79,7 @@ def _write_members(path: Path, store: Store, rows: Rows, state: State) -> None:
             ordinals = np.array(from_bytes(store.members_file(one.file), one.file).to_array(), np.uint32)
             found = places[ordinals[ordinals < len(places)]]
             mine = np.sort(found[found != GONE]).astype(np.uint32)
-            said[one.segment] = write_members(pack, number, mine, rows.count) | {"ends": one.ends}
+            said[one.segment] = write_members(pack, number, mine, rows.count) | {"ends": one.ends, "file": one.file}
         pack.finish({"segments": said, "run": state.run})
 
 

@@ -20,7 +20,7 @@ from unify.core.errors import StoreError
 from unify.store.files import fsync
 
 MAGIC: Final = b"UNIFYHOT"
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Of what stands in the files. It is part of their names too: another release builds its own."""
 ALIGN: Final = 64
 """Bytes: a cache line, and more than any number needs."""

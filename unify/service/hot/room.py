@@ -17,8 +17,10 @@ import orjson
 
 from unify.core.errors import NotFoundError, StoreError, did_you_mean
 from unify.service.access.tally import tally
+from unify.service.access.visibility import Visibility
 from unify.service.asgi import JSON, Headers, Receive, Scope, Send, body_of, header, respond
 from unify.service.caller import Caller, Role
+from unify.service.data.negotiate import matches
 from unify.service.errors import ServiceError, bad_request
 from unify.service.hosted import Hosted
 from unify.service.hot.check import Checked, check
@@ -69,16 +71,13 @@ class MembershipRoom:
         seen = hosted.policy(caller).segments
         _refuse_unseen(segments or (), seen)
         snapshot = await self._snapshot(hosted, segments or ())
-        etag = snapshot.etag
-        if seen is not None:
-            etag = etag[:-1] + b"-" + "/".join(seen).encode("ascii", "xmlcharrefreplace") + b'"'
-        headers = [JSON, (b"etag", etag), snapshot.headers[2]]
-        if not checking and header(scope, b"if-none-match") == etag:
-            await respond(send, 304, b"", headers[1:])
+        heads = snapshot.heads(time.time(), None if seen is None else Visibility(segments=seen))
+        if not checking and matches((header(scope, b"if-none-match") or b"").decode("latin-1"), heads.etag):
+            await respond(send, 304, b"", heads.unchanged.headers)
             return
+        headers = [JSON, *heads.unchanged.headers]
         plain = hosted.policy(caller).everything
-        tally(len(customers))
-        checked = await _checked(snapshot, customers, segments, seen, records=plain)
+        checked = await _checked(snapshot, heads.state, customers, segments, seen, records=plain)
         tally(len(customers))
         await respond(send, 200, orjson.dumps(checked.many() if checking else checked.one()), headers)
 
@@ -109,6 +108,7 @@ class MembershipRoom:
 
 async def _checked(
     snapshot: Snapshot,
+    state: str,
     customers: Sequence[str],
     segments: Sequence[str] | None,
     seen: tuple[str, ...] | None,
@@ -123,8 +123,8 @@ async def _checked(
         message = f"{len(customers):,} customers in {len(names):,} segments are more than {MOST:,} checks"
         raise bad_request(message, hint="ask in several requests")
     if size > MANY:
-        return await asyncio.to_thread(check, snapshot, customers, names, seen, records=records)
-    return check(snapshot, customers, names, seen, records=records)
+        return await asyncio.to_thread(check, snapshot, state, customers, names, seen, records=records)
+    return check(snapshot, state, customers, names, seen, records=records)
 
 
 def _refuse_unseen(segments: Sequence[str], seen: tuple[str, ...] | None) -> None:
