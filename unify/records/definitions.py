@@ -1,11 +1,13 @@
 """Tables as they are kept and made: JSON of a definition, and the DDL of it.
 
-Column `_version` stands in every table: the clock's number of the write that the row is from.
+Column `_version` stands in every table: the clock's number of the write that the row is from. It is the rowid, so rows
+lie in the order they were written in: adding some appends, and who follows a table reads its end.
 """
 
 import json
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 from unify.core.errors import SpecError
@@ -58,8 +60,7 @@ def make(connection: sqlite3.Connection, table: Table) -> None:
     """The SQLite table and its indexes."""
     columns = ", ".join(f"{quote(c.name)} {SQL_TYPE[c.kind]}" for c in table.columns)
     key = ", ".join(map(quote, table.key))
-    connection.execute(f"CREATE TABLE {place(table.name)} ({columns}, {VERSION} INTEGER NOT NULL, PRIMARY KEY ({key}))")
-    connection.execute(f"CREATE INDEX {quote(f'v_{table.name}')} ON {place(table.name)} ({VERSION})")
+    connection.execute(f"CREATE TABLE {place(table.name)} ({VERSION} INTEGER PRIMARY KEY, {columns}, UNIQUE ({key}))")
     for name in table.keys:
         _make_key(connection, table, name)
 
@@ -87,6 +88,16 @@ def extend(connection: sqlite3.Connection, before: Table, after: Table) -> None:
     for name in after.keys:
         if after.keys[name] != before.keys.get(name):
             _make_key(connection, after, name)
+
+
+def remove(connection: sqlite3.Connection, table: Table, column: str) -> Table:
+    """Take a column away, with what lies in it; SpecError when a key needs it."""
+    table.column(column)
+    for name, columns in (("", table.key), *table.keys.items()):
+        if column in columns:
+            raise SpecError(f"{table.name}.{column} is part of the key{f' {name}' if name else ''}", where=column)
+    connection.execute(f"ALTER TABLE {place(table.name)} DROP COLUMN {quote(column)}")
+    return replace(table, columns=tuple(c for c in table.columns if c.name != column))
 
 
 def _make_key(connection: sqlite3.Connection, table: Table, name: str) -> None:

@@ -19,5 +19,9 @@ class NoSuchRowError(NotFoundError):
     """There is no row of that key."""
 
 
+class ForgottenError(NotFoundError):
+    """Changes are asked for from so long ago that deletions of then are not kept any more."""
+
+
 class NewerStoreError(StoreError):
     """The file was written by a newer version of this product."""

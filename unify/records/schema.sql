@@ -3,9 +3,10 @@ CREATE TABLE IF NOT EXISTS clock (          -- one row: the version of the lates
     id      INTEGER PRIMARY KEY CHECK (id = 1),
     version INTEGER NOT NULL,
     defined INTEGER NOT NULL,               -- the version at which a table was last made, changed or dropped
-    stamp   TEXT NOT NULL                   -- drawn anew at that moment: equal stamps, equal definitions
+    stamp   TEXT NOT NULL,                  -- drawn anew at that moment: equal stamps, equal definitions
+    purged  INTEGER NOT NULL                -- the latest version whose entry in gone was let go
 );
-INSERT OR IGNORE INTO clock VALUES (1, 0, 0, '');
+INSERT OR IGNORE INTO clock VALUES (1, 0, 0, '', 0);
 CREATE TABLE IF NOT EXISTS definitions (    -- one row a table
     name    TEXT PRIMARY KEY,
     body    TEXT NOT NULL,                  -- JSON, see unify/records/definitions.py
@@ -18,3 +19,4 @@ CREATE TABLE IF NOT EXISTS gone (           -- rows that were deleted, so that w
     at      TEXT NOT NULL                   -- UTC
 );
 CREATE INDEX IF NOT EXISTS gone_by_version ON gone (name, version);
+CREATE INDEX IF NOT EXISTS gone_by_time ON gone (at);

@@ -8,9 +8,10 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import resources
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,13 +19,22 @@ from unify.core.errors import NotFoundError, did_you_mean
 from unify.core.names import quote
 from unify.records import definitions
 from unify.records.definitions import VERSION, place
-from unify.records.errors import KeyTakenError, NewerStoreError, NoSuchRowError, RecordError, VersionError
+from unify.records.errors import (
+    ForgottenError,
+    KeyTakenError,
+    NewerStoreError,
+    NoSuchRowError,
+    RecordError,
+    VersionError,
+)
 from unify.records.nouns import Row, Table, Value
 from unify.records.stamped import Stamped
-from unify.records.values import loaded, moment, stored
+from unify.records.values import loaded, moment, stored, storer
 
 FILE: Final = "records.sqlite"
 BUSY_S: Final = 30.0
+AT_ONCE: Final = 10_000
+"""Rows that are turned into what SQLite holds before they go in: some megabytes."""
 FORMAT: Final = 1
 """Of the file (`PRAGMA user_version`)."""
 
@@ -131,6 +141,11 @@ class Reading:
         """The version at which a table was last made, changed or dropped."""
         return int(self.connection.execute("SELECT defined FROM clock").fetchone()[0])
 
+    @property
+    def purged(self) -> int:
+        """Changes after an earlier version cannot be told any more: deletions of then were forgotten."""
+        return int(self.connection.execute("SELECT purged FROM clock").fetchone()[0])
+
     def table(self, name: str) -> Table:
         """One; NotFoundError."""
         known = self.tables()
@@ -165,8 +180,10 @@ class Reading:
         return int(self.connection.execute(f"SELECT count(*) FROM {place(table)}").fetchone()[0])
 
     def changes(self, table: str, since: int) -> Changes:
-        """What happened after version `since`; 0 gives every row, and nothing gone."""
+        """What happened after version `since`; 0 gives every row, and nothing gone. ForgottenError: too long ago."""
         known = self.table(table)
+        if since and since < self.purged:
+            raise ForgottenError(f"what was deleted from {table} is not known that far back", hint="read it all")
         sql = f"SELECT * FROM {place(table)} WHERE {VERSION} > ? ORDER BY {VERSION}"
         rows = [row_of(known, found) for found in self.connection.execute(sql, (since,))]
         there = {tuple(row.values[c] for c in known.key) for row in rows}
@@ -196,6 +213,9 @@ class Writing(Reading):
                 raise KeyTakenError(
                     f"rows of {table.name} are not told apart by the new key", where=table.name
                 ) from error
+        self._keep(table)
+
+    def _keep(self, table: Table) -> None:
         sql = "INSERT OR REPLACE INTO definitions (name, body, version) VALUES (?, ?, ?)"
         self.connection.execute(sql, (table.name, definitions.dumped(table), self._redefined()))
 
@@ -216,16 +236,18 @@ class Writing(Reading):
     def insert(self, table: str, rows: Iterable[Mapping[str, Value]]) -> int:
         """Add rows; the version of the last. RecordError, KeyTakenError; a column that is not named is null."""
         known = self.table(table)
-        held = [self._held(known, row) for row in rows]
-        version = self._next(len(held))
-        first = version - len(held) + 1
         names = ", ".join(map(quote, (*known.names, VERSION)))
         marks = ", ".join("?" * (len(known.columns) + 1))
-        with self._telling_keys(known):
-            self.connection.executemany(
-                f"INSERT INTO {place(table)} ({names}) VALUES ({marks})",
-                ((*row, first + i) for i, row in enumerate(held)),
-            )
+        sql = f"INSERT INTO {place(table)} ({names}) VALUES ({marks})"
+        held = rows_held(known, rows)
+        version = self.version
+        while some := list(islice(held, AT_ONCE)):
+            version = self._next(len(some))
+            first = version - len(some) + 1
+            for place_of, row in enumerate(some):
+                row.append(first + place_of)
+            with self._telling_keys(known):
+                self.connection.executemany(sql, some)
         return version
 
     def update(
@@ -247,6 +269,45 @@ class Writing(Reading):
             self._missed(known, key)
         return new
 
+    def update_many(self, table: str, changes: Iterable[tuple[Sequence[Value], Mapping[str, Value]]]) -> int:
+        """Set columns of many rows, each by its key, in this order; the version of the last. NoSuchRowError."""
+        known = self.table(table)
+        where = " AND ".join(f"{quote(name)} = ?" for name in known.key)
+        last = self.version
+        for names, some in groupby(changes, lambda change: tuple(change[1])):
+            given = list(some)
+            last = self._next(len(given))
+            sets = ", ".join(f"{quote(name)} = ?" for name in (*names, VERSION))
+            held = (
+                [
+                    *(self._cell(known, name, values[name]) for name in names),
+                    last - len(given) + 1 + at,
+                    *(stored(known.column(name), value) for name, value in zip(known.key, key, strict=True)),
+                ]
+                for at, (key, values) in enumerate(given)
+            )
+            with self._telling_keys(known):
+                done = self.connection.executemany(f"UPDATE {place(table)} SET {sets} WHERE {where}", held)
+            if done.rowcount != len(given):
+                for key, _ in given:
+                    if self.get(table, key) is None:
+                        self._missed(known, key)
+        return last
+
+    def delete_many(self, table: str, keys: Iterable[Sequence[Value]]) -> int:
+        """Take away those rows that are there, and remember that; how many there were."""
+        known = self.table(table)
+        columns = [known.column(name) for name in known.key]
+        where = " AND ".join(f"{quote(name)} = ?" for name in known.key)
+        done = 0
+        at = moment(datetime.now(UTC))
+        for key in keys:
+            held = [stored(column, value) for column, value in zip(columns, key, strict=True)]
+            if self.connection.execute(f"DELETE FROM {place(table)} WHERE {where}", held).rowcount:
+                done += 1
+                self._remember(table, held, at)
+        return done
+
     def delete(self, table: str, key: Sequence[Value], *, version: int | None = None) -> int:
         """Take one row away, and remember that; the version. NoSuchRowError, VersionError."""
         known = self.table(table)
@@ -254,25 +315,35 @@ class Writing(Reading):
         done = self.connection.execute(f"DELETE FROM {place(table)} WHERE {where}", params)
         if not done.rowcount:
             self._missed(known, key)
+        held = [stored(known.column(n), v) for n, v in zip(known.key, key, strict=True)]
+        return self._remember(table, held, moment(datetime.now(UTC)))
+
+    def _remember(self, table: str, held: list[Any], at: str) -> int:
         new = self._next()
-        held = json.dumps([stored(known.column(n), v) for n, v in zip(known.key, key, strict=True)], ensure_ascii=False)
         sql = "INSERT INTO gone (name, key, version, at) VALUES (?, ?, ?, ?)"
-        self.connection.execute(sql, (table, held, new, moment(datetime.now(UTC))))
+        self.connection.execute(sql, (table, json.dumps(held, ensure_ascii=False), new, at))
         return new
+
+    def purge(self, before: datetime) -> None:
+        """Forget which rows were deleted before a moment. Who has not asked since must read the table anew."""
+        sql = "DELETE FROM gone WHERE at < ? RETURNING version"
+        found = [row[0] for row in self.connection.execute(sql, (moment(before),)).fetchall()]
+        if found:
+            self.connection.execute("UPDATE clock SET purged = max(purged, ?)", (max(found),))
+
+    def remove_column(self, table: str, column: str, about: Mapping[str, Any]) -> None:
+        """Take a column away, with what lies in it; `about` is kept from now on. SpecError for one of a key."""
+        after = replace(definitions.remove(self.connection, self.table(table), column), about=about)
+        self._keep(after)
 
     def _next(self, count: int = 1) -> int:
         sql = "UPDATE clock SET version = version + ? RETURNING version"
         return int(self.connection.execute(sql, (count,)).fetchall()[0][0])
 
-    def _held(self, table: Table, row: Mapping[str, Value]) -> list[Any]:
-        for name in row:
-            table.column(name)
-        return [self._cell(table, column.name, row.get(column.name)) for column in table.columns]
-
     def _cell(self, table: Table, name: str, value: Value) -> Any:
         column = table.column(name)
         if value is None and (column.required or name in table.key):
-            raise RecordError(f"{table.name} needs {name}", where=name)
+            raise _needed(table, name)
         return stored(column, value)
 
     def _at(self, table: Table, key: Sequence[Value], version: int | None) -> tuple[str, list[Any]]:
@@ -294,6 +365,25 @@ class Writing(Reading):
         except sqlite3.IntegrityError as error:
             where = definitions.key_of_index(table, str(error))
             raise KeyTakenError(f"{table.name} has a row with this {where} already", where=where) from error
+
+
+def _needed(table: Table, name: str) -> RecordError:
+    return RecordError(f"{table.name} needs {name}", where=name)
+
+
+def rows_held(table: Table, rows: Iterable[Mapping[str, Value]]) -> Iterator[list[Any]]:
+    """Rows as SQLite holds them, in the order of columns; RecordError, SpecError for a column that is not there."""
+    storers = [(column.name, storer(column)) for column in table.columns]
+    needed = [c.name for c in table.columns if c.required or c.name in table.key]
+    names = frozenset(table.names)
+    for row in rows:
+        if not names.issuperset(row):
+            table.column(next(name for name in row if name not in names))
+        for name in needed:
+            if row.get(name) is None:
+                raise _needed(table, name)
+        get = row.get
+        yield [store(get(name)) for name, store in storers]
 
 
 def row_of(table: Table, found: sqlite3.Row) -> Row:

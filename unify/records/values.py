@@ -6,6 +6,7 @@ guid → 36 signs, lower case                       binary → BLOB
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
@@ -20,7 +21,7 @@ SQL_TYPE: Final[Mapping[Kind, str]] = {
     Kind.DATE: "TEXT", Kind.DATETIME: "TEXT", Kind.GUID: "TEXT", Kind.BINARY: "BLOB",
 }  # fmt: skip
 INT64: Final = 2**63
-MOMENT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
+_GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 
 def stored(column: Column, value: Value) -> Any:
@@ -35,6 +36,16 @@ def stored(column: Column, value: Value) -> Any:
     return held
 
 
+def storer(column: Column) -> Callable[[Value], Any]:
+    """`stored` for one column: what is the same for all of its values is looked up once."""
+    convert, length = STORED[column.kind], column.length
+
+    def one(value: Value) -> Any:
+        return None if value is None else convert(column, value)
+
+    return one if length is None else lambda value: stored(column, value)
+
+
 def loaded(column: Column, held: Any) -> Value:
     """What `stored` made, back again."""
     return None if held is None else LOADED[column.kind](column, held)
@@ -45,6 +56,8 @@ def _text(column: Column, value: Value) -> str:
         raise _wrong(column, value)
     if "\0" in value:
         raise RecordError(f"{column.name} cannot hold the character U+0000", where=column.name)
+    if value.isascii():
+        return value
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -105,11 +118,13 @@ def _datetime(column: Column, value: Value) -> str:
 
 def moment(at: datetime) -> str:
     """A datetime as it is held: always 27 signs, so that text order is time order."""
-    at = at.astimezone(UTC)
-    return f"{at.year:04}-" + at.strftime(MOMENT[3:])
+    at = at if at.tzinfo is UTC else at.astimezone(UTC)
+    return at.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def _guid(column: Column, value: Value) -> str:
+    if isinstance(value, str) and _GUID.fullmatch(value):
+        return value
     try:
         return str(UUID(value)) if isinstance(value, str) and len(value) == 36 else _refuse(column, value)
     except ValueError:
