@@ -105,7 +105,7 @@ class Exact:
                 raise ValueError("not a whole record")
             raw = found["quoted"] if self._quote else None
             value = raw.replace(self._quote * 2, self._quote) if raw is not None else found["plain"]
-            values.append((self._escape.sub(rb"\1", value) if self._escape else value).decode())
+            values.append((self._escape.sub(rb"\1", value) if self._escape else value).decode(errors="replace"))
             position = found.end()
             if found["stop"] != self._delimiter:
                 return values

@@ -158,7 +158,7 @@ class Splitter:
 
     def _ragged(self, record: bytes, line: int, width: int) -> BadRow:
         value = f"{width} columns instead of {self.width}"
-        return BadRow(line, "wrong number of columns", value, record.decode().rstrip("\r\n"))
+        return BadRow(line, "wrong number of columns", value, record.decode(errors="replace").rstrip("\r\n"))
 
     def _slow(self, text: bytes, final: bool, until: int | None = None) -> tuple[Records, int]:
         """Record by record, to the end or up to the one that reaches beyond byte `until`; and how far that is."""
@@ -174,9 +174,9 @@ class Splitter:
                 pass
             elif not is_whole:
                 value = "text after a closing quote, or a quote that is never closed"
-                bad.append(BadRow(self.line, "bad quoting", value, content.decode()))
+                bad.append(BadRow(self.line, "bad quoting", value, content.decode(errors="replace")))
             elif b"\x00" in content:
-                bad.append(BadRow(self.line, "NUL character", "", content.decode()))
+                bad.append(BadRow(self.line, "NUL character", "", content.decode(errors="replace")))
             elif (width := self._exact.width(content)) != self.width:
                 bad.append(self._ragged(content, self.line, width))
             else:

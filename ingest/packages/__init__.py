@@ -4,16 +4,12 @@
       PackageHeader.xml   Header                     what kind of package it is
       Manifest.xml        Manifest                   entities in order, each with its file, format and map
       Customers.csv       package.rows(entity)       → StagedBatch: rows as text, numbered, and rows in error
-    write_package(path, header, manifest, tables)    the other way round, byte for byte the same for the same rows;
-                                                     tables: entity name → Arrow reader whose columns are its fields
+    write_package(path, header, manifest, tables)    the other way round, byte for byte the same for the same rows
 
-Package is a context manager (it holds the archive open):
-    header, manifest, findings, rows(entity, batch_rows=65_536) → iterator of StagedBatch
-
-    archive.py    what a hostile zip may not do        xml.py        XML without DTDs, entities, depth without end
-    manifest.py   header and manifest ⇄ nouns          formats.py    names of source formats
-    delimited.py  xml_rows.py  xlsx.py                 entity files → batches
-    writer.py                                          batches → entity files
+    archive.py    what a hostile zip may not do          xml.py        XML without DTDs, entities, depth without end
+    manifest.py   extension.py  header, manifest → nouns  formats.py    names of source formats
+    delimited.py  text.py  xml_rows.py  xlsx.py  workbook.py  fields.py      entity files → batches
+    package.py    all of it behind one object
 
 docs/packages.md
 """
@@ -42,6 +38,7 @@ from ingest.packages.nouns import (
     StagedBatch,
     StagingError,
 )
+from ingest.packages.package import Package, read_package
 
 __all__ = [
     "PARENT_ROW_ID",
@@ -55,6 +52,7 @@ __all__ = [
     "HostilePackageError",
     "Manifest",
     "ManifestError",
+    "Package",
     "PackageEntity",
     "PackageError",
     "PackageLimits",
@@ -64,4 +62,5 @@ __all__ = [
     "SourceFormat",
     "StagedBatch",
     "StagingError",
+    "read_package",
 ]

@@ -26,7 +26,8 @@ class Severity(StrEnum):
     """Of a finding."""
 
     ERROR = "error"
-    """The package asks for something that is not applied and would change values: it must not be imported."""
+    """The entity must not be imported (the package, where no entity is named): it cannot be read, or asks for something
+    that is not applied and would change values."""
     WARNING = "warning"
     """Something is left out, e.g. a file that the manifest does not name."""
     NOTE = "note"
@@ -64,33 +65,42 @@ class PackageLimits:
     members        files in the archive, folders included
     total_bytes    of all members unpacked: what headers claim, and what really comes
     member_bytes   of one member unpacked
-    ratio          unpacked ÷ packed bytes of a member of more than 1 MiB. Deflate cannot pass 1,032; CSV of equal
-                   lines comes to about 200
+    ratio          unpacked ÷ packed bytes of a member of more than 1 MiB. Deflate cannot pass 1,032; tables with 300
+                   columns of which 299 are empty come to about 75
     xml_bytes      of header and manifest, each; real manifests of 100 entities have 1 MB
     xml_depth      elements inside one another
     xml_token      bytes of one tag or one value in XML
+    strings_bytes  of the shared strings of a workbook, which are held in memory
     """
 
     members: int = 10_000
     total_bytes: int = 16 << 30
     member_bytes: int = 8 << 30
-    ratio: int = 1_000
-    xml_bytes: int = 64 << 20
+    ratio: int = 200
+    xml_bytes: int = 32 << 20
     xml_depth: int = 32
-    xml_token: int = 16 << 20
+    xml_token: int = 4 << 20
+    strings_bytes: int = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something about a package that whoever imports it must know. `where` is an entity, a member or an element."""
+    """Something about a package that whoever imports it must know.
+
+    where   a member of the archive, an element, a field
+    entity  the name of the one that it is about; "" where it is about the package
+    """
 
     severity: Severity
     where: str
     message: str
+    entity: str = ""
 
     def as_dict(self) -> dict[str, str]:
         """As `--json` prints it."""
-        return {"severity": self.severity.value, "where": self.where, "message": self.message}
+        return {
+            "severity": self.severity.value, "entity": self.entity, "where": self.where, "message": self.message,
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +163,7 @@ class PackageEntity:
     maps        fields in order; empty: every column of the file goes to the field of its name
     sheet       of a workbook; "" means the first
     enabled     False: the manifest switches it off, and it is not imported
+    columns     of the file, found on reading; of an XML file those of its outermost rows
     parts       of an XML file, found on reading; more than one makes a composite entity
     table       typed columns and keys, where the package was written by this product (or its writer wants them told);
                 None otherwise
@@ -173,6 +184,7 @@ class PackageEntity:
     run_business_logic: bool = True
     run_business_validation: bool = True
     enabled: bool = True
+    columns: tuple[str, ...] = ()
     parts: tuple[Part, ...] = ()
     table: Table | None = None
 
