@@ -1,60 +1,27 @@
 """A sentence read: exactly the language that segments/predicates/sentence.py prints, so the same tree comes back.
 
     tokens ──▶ items of one pair of brackets: words, values, names, brackets ──▶ a form ──▶ Expr
+               sentence_items.py
 
 A form is told by its words alone, as in `_ is less than _` or `the sum of _ of _`: in the place of each `_` stands one
 thing, or brackets. Around forms there are only `not`, `and`, `or`, `for which` and lists.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import NoReturn
 
 from segments.model import Model
 from segments.predicates import tree as p
 from segments.predicates.bind import bind_predicate
-from segments.predicates.fields import DURATION, KINDS, Type, parse_type
 from segments.predicates.functions import table
-from segments.predicates.sentence import UNITS, written
+from segments.predicates.sentence import written
+from segments.spellings.sentence_items import Brackets, Item, Member, Named, Placed, Reader
 from segments.spellings.words import Token, fail, tokens_of
-from unify.core.errors import QueryError, UnifyError, did_you_mean
+from unify.core.errors import QueryError, did_you_mean
 
 Rows = tuple[str, ...]
 """The relations on the way in; those of the innermost row last."""
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """A name with its path, and whose it is: "" the innermost row's, `outer n`, `own` or the name of a row."""
-
-    path: tuple[str, ...]
-    owner: str
-    at: int
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """`in segment "…"`."""
-
-    segment: str
-    owner: str
-    at: int
-
-
-@dataclass(frozen=True, slots=True)
-class Brackets:
-    """What stands in brackets."""
-
-    items: "tuple[tuple[Item, int], ...]"
-    at: int
-    end: int
-
-
-Item = Token | Named | Member | Brackets | p.Expr
-"""Words and commas stay tokens. Values, always and never are expressions already; they need no place."""
-Placed = tuple[Item, int]
 
 
 def expression_of_sentence(text: str, model: Model, *, where: str = "") -> p.Expr:
@@ -73,197 +40,13 @@ def expression_of_sentence(text: str, model: Model, *, where: str = "") -> p.Exp
 
 def parse_sentence(text: str) -> p.Expr:
     """The tree of a sentence, its names unchecked. QueryError as above."""
-    reader = _Reader(tokens_of(text))
+    reader = Reader(tokens_of(text))
     items = reader.items(closing=False)
     if not items:
         fail(0, "the sentence is empty", "say always for everybody")
     found = _say(items, (), reader.end)
     p.check_size(found)
     return found
-
-
-# ── items ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class _Reader:
-    """Goes over the tokens once."""
-
-    def __init__(self, tokens: list[Token]) -> None:
-        self.tokens, self.i, self.depth = tokens, 0, 0
-
-    @property
-    def end(self) -> int:
-        return self.tokens[-1].at
-
-    def peek(self, *texts: str) -> bool:
-        """Whether words and marks come next."""
-        ahead = self.tokens[self.i : self.i + len(texts)]
-        return [t.text for t in ahead if t.kind in ("word", "mark")] == list(texts)
-
-    def next(self) -> Token:
-        self.i += 1
-        return self.tokens[self.i - 1]
-
-    def items(self, *, closing: bool) -> tuple[Placed, ...]:
-        """Up to the bracket that closes, or the end."""
-        found: list[Placed] = []
-        while True:
-            at = self.tokens[self.i].at
-            if self.tokens[self.i].kind == "end":
-                if closing:
-                    fail(at, "a bracket is not closed", "expected )")
-                return tuple(found)
-            if self.peek(")"):
-                if not closing:
-                    fail(at, "a bracket is closed that was not opened")
-                return tuple(found)
-            found.append((self.item(), at))
-
-    def item(self) -> Item:
-        token = self.tokens[self.i]
-        if token.kind == "block":
-            hint = "keep such a segment as YAML or JSON"
-            fail(token.at, f"{token.text} speaks of more than a condition, and is not read back", hint)
-        if token.kind == "literal":
-            assert token.value is not None
-            return self._value(self.next().value)
-        if token.kind == "name":
-            return self.named()
-        if self.peek("("):
-            return self.brackets()
-        if self.peek("the", "row") and self.tokens[self.i + 2].kind == "whose":
-            return self.of_top()
-        if self.peek("outer") and self.tokens[self.i + 1].kind == "literal":
-            return self.outer()
-        if self.peek("in", "segment"):
-            return self.member("")
-        return self.word()
-
-    @staticmethod
-    def _value(value: p.Literal | None) -> p.Expr:
-        assert value is not None
-        return value
-
-    def brackets(self) -> Brackets:
-        at = self.next().at
-        self.depth += 1
-        if self.depth > p.MAX_DEPTH:
-            fail(at, f"brackets are nested deeper than {p.MAX_DEPTH} levels")
-        items = self.items(closing=True)
-        self.depth -= 1
-        end = self.next().at
-        if not items:
-            fail(at, "there is nothing in the brackets")
-        return Brackets(items, at, end)
-
-    def named(self) -> Named | Member:
-        first = self.next()
-        if self.tokens[self.i].kind == "whose":
-            self.next()
-            return self.owned(f"row {first.text}")
-        return self.path([first.text], "", first.at)
-
-    def path(self, names: list[str], owner: str, at: int) -> Named:
-        while self.peek("."):
-            self.next()
-            if self.tokens[self.i].kind != "name":
-                fail(self.tokens[self.i].at, "a name comes after the point", _quote_hint(self.tokens[self.i]))
-            names.append(self.next().text)
-        return Named(tuple(names), owner, at)
-
-    def of_top(self) -> Named | Member:
-        self.i += 3
-        if not self.peek("own"):
-            fail(self.tokens[self.i].at, "the row’s what?", "expected own, and a name")
-        self.next()
-        return self.owned("own")
-
-    def outer(self) -> Named | Member:
-        self.next()
-        count = self.next()
-        if not count.text.isdigit() or self.next().kind != "whose":
-            fail(count.at, "outer how far?", "expected a number and ’s, as in outer 2’s Amount")
-        return self.owned(f"outer {count.text}")
-
-    def owned(self, owner: str) -> Named | Member:
-        token = self.tokens[self.i]
-        if self.peek("in", "segment"):
-            return self.member(owner)
-        if token.kind != "name":
-            fail(token.at, "a name comes after ’s", _quote_hint(token))
-        return self.path([self.next().text], owner, token.at)
-
-    def member(self, owner: str) -> Member:
-        at = self.next().at
-        self.next()
-        token = self.next()
-        if token.value is None or not isinstance(token.value.value, str):
-            fail(token.at, "which segment?", 'expected its name in quotes, as in segment "Vip"')
-        return Member(str(token.value.value), owner, at)
-
-    def word(self) -> Item:
-        """A word, or several that are one value."""
-        token = self.next()
-        match token.text:
-            case "always" | "never":
-                return p.And(()) if token.text == "always" else p.Or(())
-            case "true" | "false":
-                return p.TRUE if token.text == "true" else p.FALSE
-            case "now":
-                return p.Call("now")
-            case "nothing":
-                return self.nothing()
-            case "a" if self.peek("span", "of"):
-                return self.span()
-        if (token.kind == "type" or token.text in KINDS) and self.tokens[self.i].kind == "literal":
-            return self.typed(token)
-        return token
-
-    def nothing(self) -> p.Expr:
-        after = self.tokens[self.i + 1] if self.peek("of") else None
-        if after and (after.kind == "type" or (after.kind == "word" and after.text in KINDS)):
-            self.i += 2
-            return p.Literal(_type(after), None)
-        return p.literal(None)
-
-    def span(self) -> p.Expr:
-        self.i += 2
-        count, unit = self.next(), self.next()
-        size = UNITS.get(unit.text.removesuffix("s")) if unit.kind == "word" else None
-        if count.value is None or not isinstance(count.value.value, int) or size is None:
-            fail(count.at, "how long is the span?", f"expected a number and one of {', '.join(UNITS)}")
-        return _made(count.at, lambda: p.Literal(DURATION, int(str(count.value.value)) * size))  # type: ignore[union-attr]
-
-    def typed(self, token: Token) -> p.Expr:
-        text = self.next()
-        kind = _type(token)
-        if text.value is None or not isinstance(text.value.value, str) or kind.kind not in ("decimal", "double"):
-            fail(text.at, f"{text.text} is no {kind.name}", 'expected a text, as in decimal(9,2) "5"')
-        try:
-            value = Decimal(text.value.value) if kind.kind == "decimal" else float(text.value.value)
-        except (InvalidOperation, ValueError):
-            fail(text.at, f"{text.text} is no {kind.name}")
-        return _made(text.at, lambda: p.Literal(kind, value))
-
-
-def _made(at: int, make: Callable[[], p.Literal]) -> p.Literal:
-    try:
-        return make()
-    except QueryError as error:
-        fail(at, error.message, error.hint)
-
-
-def _type(token: Token) -> Type:
-    try:
-        return parse_type(token.text)
-    except UnifyError as error:
-        fail(token.at, error.message, error.hint)
-
-
-def _quote_hint(token: Token) -> str:
-    return (
-        f"{token.text!r} is a word of the language: write `{token.text}`" if token.kind == "word" else "expected a name"
-    )
 
 
 # ── forms ────────────────────────────────────────────────────────────────────────────────────────────────────────────
