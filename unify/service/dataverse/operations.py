@@ -16,10 +16,11 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from unify.opened import Opened
-from unify.records import Writing
+from unify.records import Reading, Writing
 from unify.service.caller import Caller, Role
 
 if TYPE_CHECKING:
+    from unify.dataverse.query import Questions
     from unify.dataverse.writes import Writer
 
 NAMESPACE: Final = "Microsoft.Dynamics.CRM"
@@ -63,13 +64,16 @@ class Call:
     parameters   by name, as JSON values; of a function, literals as JSON writes them and aliases as they were given.
                  What a reference looks like: {"@odata.id": "contacts(…)"} or {"@odata.type": …, "contactid": …}
     target       what it is bound to; the row is not known to exist
-    writer       who writes, in the words of `unify.dataverse.writes`
     root         what links begin with, `https://host/api/data/v9.2/`
     correlation  of the request, in answers and logs
     headers      of the request, names in lower case
+    reading      `with call.reading() as reading:` one moment; inside a change set what that has written so far
     transaction  `with call.transaction() as writing:` joins that of a change set, else begins one of its own, which is
                  on the disk when the block ends
-    after        `after(work)`: call `work` once everything this call has written is on the disk; never when it is undone
+    writer       `call.writer(writing)`: who the caller is in `unify.dataverse.writes`, `Writes(writing, call.writer(writing))`
+    questions    `call.questions(reading)`: to ask as this caller
+    in_change_set  what it writes is undone when a later request of the set fails
+    after        `after(work)`: call `work` once all that this call has written is on the disk; never when it is undone
     """
 
     name: str
@@ -77,12 +81,15 @@ class Call:
     parameters: Mapping[str, Any]
     target: Target | None
     caller: Caller
-    writer: "Writer"
     root: str
     correlation: str
     headers: Mapping[str, str]
+    reading: Callable[[], AbstractContextManager[Reading]]
     transaction: Callable[[], AbstractContextManager[Writing]]
+    writer: Callable[[Writing], "Writer"]
+    questions: Callable[[Reading], "Questions"]
     after: Callable[[Callable[[], None]], None]
+    in_change_set: bool = False
 
 
 @dataclass(frozen=True, slots=True)

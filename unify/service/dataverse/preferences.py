@@ -35,8 +35,7 @@ class Preferences:
     def annotation(self, name: str) -> bool:
         """Whether this one is wanted: `-name` takes out what a name before it put in."""
         wanted = False
-        for pattern in (self.annotations or "").split(","):
-            pattern = pattern.strip()
+        for pattern in map(str.strip, (self.annotations or "").split(",")):
             out = pattern.startswith("-")
             if fnmatchcase(name, pattern.removeprefix("-").replace("[", "[[]").replace("?", "[?]")):
                 wanted = not out
