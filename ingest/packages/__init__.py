@@ -10,6 +10,7 @@
     manifest.py   extension.py  header, manifest → nouns  formats.py    names of source formats
     delimited.py  text.py  xml_rows.py  xlsx.py  workbook.py  fields.py      entity files → batches
     package.py    all of it behind one object
+    writer.py  tables.py  values.py  escapes.py          rows → entity files → archive
 
 docs/packages.md
 """
@@ -39,6 +40,7 @@ from ingest.packages.nouns import (
     StagingError,
 )
 from ingest.packages.package import Package, read_package
+from ingest.packages.writer import write_package
 
 __all__ = [
     "PARENT_ROW_ID",
@@ -63,4 +65,5 @@ __all__ = [
     "StagedBatch",
     "StagingError",
     "read_package",
+    "write_package",
 ]

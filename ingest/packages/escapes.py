@@ -6,9 +6,9 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-UNFIT: Final = "[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]"
-"""As a class of a regular expression: no XML 1.0 document holds these, not even as references."""
-_UNFIT: Final = re.compile(UNFIT)
+_UNFIT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+UNFIT_RE2: Final = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x{FFFE}\x{FFFF}]"
+"""What no XML 1.0 document holds, not even as references; for Python and for Arrow."""
 _LOOKS: Final = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 _ESCAPE: Final = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _LOOKS_RE2: Final = "_x[0-9A-Fa-f]{4}_"
@@ -39,7 +39,7 @@ def _character(found: re.Match[str]) -> str:
 
 def needs_escape(column: pa.Array) -> pa.Array:
     """For each text whether `escaped` changes it; null stays null."""
-    return pc.match_substring_regex(column, f"{_LOOKS_RE2}|[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x{{FFFE}}\\x{{FFFF}}]")
+    return pc.match_substring_regex(column, f"{_LOOKS_RE2}|{UNFIT_RE2}")
 
 
 def escaped_column(column: pa.Array) -> pa.Array:

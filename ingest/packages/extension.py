@@ -15,6 +15,7 @@ them: `_x0001_` for a character that XML cannot hold::
 
 import json
 from typing import Any, Final
+from xml.sax.saxutils import escape, quoteattr
 
 from ingest.packages.errors import ManifestError
 from ingest.packages.xml import Node
@@ -89,3 +90,26 @@ def _object(text: str, where: str) -> dict[str, Any]:
     if not isinstance(about, dict):
         raise ManifestError("About of Table is no JSON object", where=where, hint="export the package again")
     return about
+
+
+def written_table(table: Table) -> str:
+    """The element of a table."""
+    columns = "".join(_written_column(column) for column in table.columns)
+    keys = "".join(_written_key(f"AlternateKey name={quoteattr(name)}", key) for name, key in table.keys.items())
+    about = json.dumps(dict(table.about), ensure_ascii=True, sort_keys=True) if table.about else ""
+    said = f"<About>{escape(about)}</About>" if about else ""
+    key = _written_key("Key", table.key)
+    return f'<Table xmlns="{NAMESPACE}" name={quoteattr(table.name)}>{columns}{key}{keys}{said}</Table>'
+
+
+def _written_column(column: Column) -> str:
+    pairs = [("name", column.name), ("kind", column.kind.value)]
+    pairs += [("scale", str(column.scale))] * bool(column.scale)
+    pairs += [("length", str(column.length))] * (column.length is not None)
+    pairs += [("required", "true")] * column.required
+    return f"<Column {' '.join(f'{name}={quoteattr(value)}' for name, value in pairs)} />"
+
+
+def _written_key(tag: str, names: tuple[str, ...]) -> str:
+    content = "".join(f"<Name>{escape(name)}</Name>" for name in names)
+    return f"<{tag}>{content}</{tag.partition(' ')[0]}>"

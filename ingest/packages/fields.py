@@ -1,7 +1,8 @@
 """From the columns of a file to the fields of an entity: the map, and defaults."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -9,6 +10,8 @@ import pyarrow.compute as pc
 from ingest.packages.errors import EntityFileError
 from ingest.packages.nouns import PARENT_ROW_ID, ROW_ID, EntityMap, PackageEntity
 from unify.core.errors import did_you_mean
+
+_TAKEN: Final = frozenset((ROW_ID.casefold(), PARENT_ROW_ID.casefold()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ def field_list(entity: PackageEntity, columns: Sequence[str], where: str, *, str
     Raises EntityFileError.
     """
     if not entity.maps:
-        return tuple(Field(name, place) for place, name in enumerate(columns))
+        return checked((Field(name, place) for place, name in enumerate(columns)), where)
     places = {name.casefold(): place for place, name in enumerate(columns)}
     found: list[Field] = []
     for one in entity.maps:
@@ -40,7 +43,22 @@ def field_list(entity: PackageEntity, columns: Sequence[str], where: str, *, str
             message = f"the column {one.xml_field!r}, which fills {one.entity_field}, is not in the file"
             raise EntityFileError(message, where=where, hint=hint)
         found.append(Field(one.entity_field, place, _default(one)))
-    return tuple(found)
+    return checked(found, where)
+
+
+def checked(fields: Iterable[Field], where: str) -> tuple[Field, ...]:
+    """Fields whose names staging can take. Raises EntityFileError."""
+    found = tuple(fields)
+    seen: set[str] = set()
+    for field in found:
+        if field.name.casefold() in _TAKEN:
+            hint = "map the column to a field of another name"
+            raise EntityFileError(f"a field is called {field.name}, as staging calls its own", where=where, hint=hint)
+        if field.name.casefold() in seen:
+            hint = "one column of the file fills one field"
+            raise EntityFileError(f"two columns fill the field {field.name!r}", where=where, hint=hint)
+        seen.add(field.name.casefold())
+    return found
 
 
 def unmapped(entity: PackageEntity, columns: Sequence[str]) -> list[str]:

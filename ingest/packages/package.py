@@ -9,7 +9,7 @@ from typing import BinaryIO, Final, Self
 from ingest.packages import delimited, xlsx, xml_rows
 from ingest.packages.archive import Archive, Member, name_problem
 from ingest.packages.errors import EntityFileError, HostilePackageError, ManifestError, PackageError
-from ingest.packages.fields import Field, field_list, unmapped
+from ingest.packages.fields import Field, checked, field_list, unmapped
 from ingest.packages.manifest import read_header, read_manifest
 from ingest.packages.nouns import (
     FileKind,
@@ -234,7 +234,10 @@ def _examined(
         columns, found = _columns(archive, entity, member, entity.format, where)
         if found is not None:
             surveys[entity.name] = found
-        field_list(entity, columns, where, strict=found is None)
+        if found is not None:
+            _part_fields(entity, found, where)
+        else:
+            field_list(entity, columns, where, strict=True)
     except HostilePackageError:
         raise
     except PackageError as error:
@@ -282,6 +285,6 @@ def _part_fields(entity: PackageEntity, parts: Mapping[Path, Part], where: str) 
         return {path: field_list(entity, part.columns, where, strict=False) for path, part in parts.items()}
     renamed = {one.xml_field.casefold(): one.entity_field for one in entity.maps if one.xml_field}
     return {
-        path: tuple(Field(renamed.get(name.casefold(), name), place) for place, name in enumerate(part.columns))
+        path: checked((Field(renamed.get(n.casefold(), n), place) for place, n in enumerate(part.columns)), where)
         for path, part in parts.items()
     }
