@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from unify.core.review import Decision, Review
     from unify.doctor import DoctorReport
     from unify.engines.export import Exported, Format
+    from unify.packages import Packages
     from unify.privacy.erase import Erasure
     from unify.privacy.subject import Subject
     from unify.spec import Segment
@@ -258,6 +259,13 @@ class Instance(Building):
     def overlap(self, names: Sequence[str] | None = None, *, by: str | None = None) -> "Overlap | OverlapByValue":
         """How segments share customers; None: all that have members. `by`: per value of an attribute."""
         return self.insights.overlap(names, by=by)
+
+    @property
+    def packages(self) -> "Packages":
+        """Data packages in and out, their projects and executions."""
+        from unify.packages import Packages
+
+        return Packages(self)
 
     @property
     def insights(self) -> "Insights":

@@ -1,0 +1,50 @@
+"""What is forgotten after seven days: executions with their staging, errors and files; and what kills left behind."""
+
+import shutil
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from unify.core.names import quote
+from unify.packages.database import PackageDatabase
+from unify.packages.history import KEPT, now_text
+from unify.packages.locks import lock_of_execution
+from unify.packages.target import forget
+
+ABANDONED_S: Final = 24 * 3600
+"""A file on its way in that has not been written to for so long has nobody behind it."""
+
+
+def sweep(database: PackageDatabase, now: datetime) -> list[str]:
+    """Forget what ended more than seven days before; ids."""
+    rows = database.rows(
+        "SELECT number, id FROM executions WHERE ended < $before AND status NOT IN ('NotRun', 'Executing')"
+        " ORDER BY number",
+        {"before": now_text(now - KEPT)},
+    )
+    drop(database, [row["number"] for row in rows])
+    if database.folder.is_dir():
+        for left in database.folder.glob(".*.part"):
+            if time.time() - left.stat().st_mtime > ABANDONED_S:
+                left.unlink(missing_ok=True)
+    return [row["id"] for row in rows]
+
+
+def drop(database: PackageDatabase, numbers: Sequence[int]) -> None:
+    """Take executions away. Files go last: who finds none of them left has nothing to look for."""
+    tokens: list[str] = []
+    for number in numbers:
+        with database.write() as db:
+            sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB $names"
+            names = [row["name"] for row in db.execute(sql, {"names": f"staging_{number}_[0-9]*"}).fetchall()]
+            for name in names:
+                db.execute(f"DROP TABLE {quote(name)}")
+            found = db.execute("SELECT token FROM executions WHERE number = $number", {"number": number}).fetchone()
+            db.execute("DELETE FROM executions WHERE number = $number", {"number": number})
+        if found is not None:
+            tokens.append(found["token"])
+    forget(database.instance, tokens)
+    for number in numbers:
+        shutil.rmtree(database.folder_of(number), ignore_errors=True)
+        lock_of_execution(database, number).unlink(missing_ok=True)
