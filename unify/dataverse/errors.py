@@ -9,26 +9,25 @@ from typing import Final
 
 from unify.core.errors import UnifyError
 
-UNEXPECTED: Final = "0x80040216"
 NO_RECORD: Final = "0x80040217"
 DUPLICATE: Final = "0x80040237"
 NO_METHOD: Final = "0x80040800"
-NO_ATTRIBUTE: Final = "0x80041103"
-INVALID_ARGUMENT: Final = "0x80040203"
-BAD_STATUS: Final = "0x80048408"
-TOO_LONG: Final = "0x80044331"
+NO_TABLE: Final = "0x80041102"
+BAD_CHOICE: Final = "0x8004431a"
 OUT_OF_RANGE: Final = "0x80044330"
-TOO_MANY: Final = "0x80060891"
+TOO_LONG: Final = "0x80044331"
+EXPIRED_TOKEN: Final = "0x80044352"
+BAD_NAME: Final = "0x80047007"
+EXISTS: Final = "0x80047013"
+BAD_STATUS: Final = "0x80048408"
+RESTRICTED: Final = "0x80048521"
 BAD_INPUT: Final = "0x80048d19"
 NO_PROPERTY: Final = "0x80060888"
 NO_SEGMENT: Final = "0x8006088a"
 VERSION: Final = "0x80060882"
+NOT_A_KEY: Final = "0x80060890"
+NO_RECORD_OF_KEY: Final = "0x80060891"
 KEY_TAKEN: Final = "0x80060892"
-RESTRICTED: Final = "0x80048d21"
-EXPIRED_TOKEN: Final = "0x80044352"
-NO_ENTITY: Final = "0x80060888"
-SYSTEM: Final = "0x80047013"
-EXISTS: Final = "0x80047013"
 
 
 class DataverseError(UnifyError):
@@ -41,3 +40,9 @@ class DataverseError(UnifyError):
     ) -> None:
         super().__init__(message, where=where, hint=hint)
         self.code, self.status = code, status
+
+
+def no_record(table: str, row: str) -> DataverseError:
+    """404."""
+    message = f"{table} With Id = {row} Does Not Exist"
+    return DataverseError(message, code=NO_RECORD, status=HTTPStatus.NOT_FOUND, where=table)

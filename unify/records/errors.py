@@ -10,6 +10,10 @@ class RecordError(SpecError):
 class KeyTakenError(RecordError):
     """Another row has the key. `where` is the name of the alternate key, or the columns of the key."""
 
+    def __init__(self, message: str, *, table: str, where: str) -> None:
+        super().__init__(message, where=where)
+        self.table = table
+
 
 class VersionError(RecordError):
     """The row is not the one the writer had seen: somebody wrote it since."""

@@ -167,6 +167,23 @@ class Reading:
         found = self.connection.execute(f"SELECT * FROM {place(table)} WHERE {where} LIMIT 1", params).fetchone()
         return None if found is None else row_of(known, found)
 
+    def many(self, table: str, column: str, values: Iterable[Value]) -> Iterator[Row]:
+        """Rows whose column has one of these values, each once, by key."""
+        known = self.table(table)
+        order = ", ".join(map(quote, known.key))
+        held = json.dumps([stored(known.column(column), value) for value in values], ensure_ascii=False)
+        sql = f"SELECT * FROM {place(table)} WHERE {quote(column)} IN (SELECT value FROM json_each(?)) ORDER BY {order}"
+        for found in self.connection.execute(sql, (held,)):
+            yield row_of(known, found)
+
+    def absent(self, table: str, column: str, values: Iterable[Value]) -> Value:
+        """The smallest of these values that no row has in the column; None: all are there."""
+        known = self.table(table).column(column)
+        held = json.dumps([stored(known, value) for value in values], ensure_ascii=False)
+        there = f"SELECT 1 FROM {place(table)} t WHERE t.{quote(column)} = j.value"
+        sql = f"SELECT min(j.value) FROM json_each(?) j WHERE NOT EXISTS ({there})"
+        return loaded(known, self.connection.execute(sql, (held,)).fetchone()[0])
+
     def rows(self, table: str) -> Iterator[Row]:
         """All, by key."""
         known = self.table(table)
@@ -211,7 +228,7 @@ class Writing(Reading):
                 definitions.extend(self.connection, before, table)
             except sqlite3.IntegrityError as error:
                 raise KeyTakenError(
-                    f"rows of {table.name} are not told apart by the new key", where=table.name
+                    f"rows of {table.name} are not told apart by the new key", table=table.name, where=table.name
                 ) from error
         self._keep(table)
 
@@ -364,7 +381,9 @@ class Writing(Reading):
             yield
         except sqlite3.IntegrityError as error:
             where = definitions.key_of_index(table, str(error))
-            raise KeyTakenError(f"{table.name} has a row with this {where} already", where=where) from error
+            raise KeyTakenError(
+                f"{table.name} has a row with this {where} already", table=table.name, where=where
+            ) from error
 
 
 def _needed(table: Table, name: str) -> RecordError:

@@ -111,6 +111,7 @@ class AttributeModel:
     precision    digits after the point of Decimal, Double (None there: as many as it has) and Money
     least, most  of numbers
     format       Text, Email, Phone, Url, TextArea; DateOnly, DateAndTime
+    behavior     of a DateTime: UserLocal, TimeZoneIndependent, or DateOnly, which makes it an Edm.Date
     options      of choices; a boolean's stand for 0 and 1
     default      what a create without a value puts there, a choice's number or a boolean
     targets      of a lookup: logical names of tables
@@ -131,6 +132,7 @@ class AttributeModel:
     least: int | float | None = None
     most: int | float | None = None
     format: str = ""
+    behavior: str = ""
     options: tuple[OptionModel, ...] = ()
     option_set: str = ""
     default: int | bool | None = None
@@ -149,7 +151,7 @@ class AttributeModel:
     @property
     def date_only(self) -> bool:
         """A DateTime that is a day: Edm.Date."""
-        return self.type is Type.DATETIME and self.format == "DateOnly"
+        return self.type is Type.DATETIME and self.behavior == "DateOnly"
 
     @property
     def wire_name(self) -> str:

@@ -7,7 +7,7 @@ from uuid import uuid4
 from unify.dataverse.model.kept import about_of, intersect_table, lookup_from, record_table, table_from
 from unify.dataverse.model.nouns import AttributeModel, TableModel
 from unify.dataverse.model.shipped import MANY_TO_MANY, ONE_TO_MANY, REVISION, TABLES
-from unify.records import Reading, RecordStore, Table, Value, Writing
+from unify.records import Column, Kind, Reading, RecordStore, Table, Value, Writing
 
 
 def ready(store: RecordStore) -> None:
@@ -37,6 +37,10 @@ def ship(writing: Writing) -> None:
         _found(writing)
 
 
+_BODY = Column("body", Kind.BINARY)
+"""Of fileattachment: what is in the file. No attribute: it goes out through the file's own address."""
+
+
 def _revision(table: Table) -> int:
     about = about_of(table)
     return 0 if about is None else int(about["revision"])
@@ -52,7 +56,8 @@ def _merged(before: Table | None, table: TableModel) -> Table:
         keys = {n: k for n, k in held.keys.items() if k.custom}
         table = replace(table, attributes={**table.attributes, **own}, keys={**table.keys, **keys})
         lookups += [one for one in map(lookup_from, about["lookups"]) if one.custom]
-    return record_table(table, lookups, revision=REVISION)
+    made = record_table(table, lookups, revision=REVISION)
+    return replace(made, columns=(*made.columns, _BODY)) if table.name == "fileattachment" else made
 
 
 def _found(writing: Writing) -> None:

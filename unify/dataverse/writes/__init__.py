@@ -11,7 +11,7 @@ is a DataverseError, and the transaction is given up as a whole.
 from unify.dataverse.writes.facade import Writes
 from unify.dataverse.writes.keys import located, parse_reference
 from unify.dataverse.writes.nouns import ANY, NEW, Deleted, Expect, Key, Writer, Written
-from unify.dataverse.writes.tracking import TrackedChanges, changes, token
+from unify.dataverse.writes.tracking import TrackedChanges, changes, since, token
 from unify.dataverse.writes.writers import organization_of, user_id, writer_of
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "located",
     "organization_of",
     "parse_reference",
+    "since",
     "token",
     "user_id",
     "writer_of",

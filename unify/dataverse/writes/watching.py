@@ -1,22 +1,17 @@
 """Those who are told of every write, in its transaction, before and after it: rules of tables, steps of others.
 
-A write asks `watchers(…)` once for a message and table, and tells each of every row, first `before` then `after`:
-
-    for one in watchers(self, "Create", table.name):
-        one.before(happening)          may change `happening.values`, may refuse
-    …the row is written…
-    for one in watchers(self, "Create", table.name):
-        one.after(happening)
+told = before(session, "Create", table, [(id, values, None), …])       may change values, may refuse
+…the rows are written…
+after(told)
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import Final, Literal, Protocol, TypeAlias
 
 from unify.dataverse.model import TableModel
+from unify.dataverse.writes.session import Session
 from unify.records import Row, Value
-
-if TYPE_CHECKING:
-    from unify.dataverse.writes.facade import Writes
 
 Message = Literal["Create", "Update", "Delete"]
 
@@ -29,7 +24,7 @@ class Happening:
     before   the row as it was; None of a Create
     """
 
-    writes: "Writes"
+    session: Session
     message: Message
     table: TableModel
     id: str
@@ -40,20 +35,42 @@ class Happening:
 class Watcher(Protocol):
     """Who is told."""
 
-    def wants(self, writes: "Writes", message: Message, table: str) -> bool:
-        """Whether a write of this kind is told of. Asked for every write: it has to be fast."""
+    def wants(self, session: Session, message: Message, table: str) -> bool:
+        """Whether a write of this kind is told of. Asked once for the rows of one write: it has to be fast."""
 
     def before(self, happening: Happening) -> None:
-        """Right before the row is written. An error undoes the transaction."""
+        """Right before the row is written. An error undoes the write."""
 
     def after(self, happening: Happening) -> None:
-        """Right after it."""
+        """Right after all rows of the write are written."""
 
 
 WATCHERS: Final[list[Watcher]] = []
 """Set when modules are imported, and never later: `unify.custom` puts its own in."""
+Told: TypeAlias = tuple[Sequence[Watcher], Sequence[Happening]]
 
 
-def watchers(writes: "Writes", message: Message, table: str) -> tuple[Watcher, ...]:
-    """Who wants to be told of a write of this kind."""
-    return tuple(one for one in WATCHERS if one.wants(writes, message, table))
+def before(
+    session: Session, message: Message, table: TableModel, rows: Iterable[tuple[str, dict[str, Value], Row | None]]
+) -> Told:
+    """Tell whoever wants to know of rows about to be written: id, values, and the row as it was."""
+    wanting = [one for one in WATCHERS if one.wants(session, message, table.name)]
+    if not wanting:
+        return (), ()
+    happenings = [Happening(session, message, table, id_, values, was) for id_, values, was in rows]
+    if message == "Delete":
+        found = session.writing.many(table.name, table.id_attribute, [one.id for one in happenings])
+        held = {str(row.values[table.id_attribute]): row for row in found}
+        for one in happenings:
+            one.before = held.get(one.id)
+    for one in happenings:
+        for watcher in wanting:
+            watcher.before(one)
+    return wanting, happenings
+
+
+def after(told: Told) -> None:
+    """The rows are written."""
+    for one in told[1]:
+        for watcher in told[0]:
+            watcher.after(one)

@@ -13,7 +13,7 @@ REVISION = 1
 """Of the tables here: an instance that was made with a lower one is brought up when it is written to."""
 
 TABLES: tuple[TableModel, ...] = (
-    *system.TABLES, *sales.TABLES, *service.TABLES, *activities.TABLES, *custom.TABLES
+    *system.TABLES, *sales.TABLES, *service.TABLES, *activities.TABLES, *custom.TABLES,
 )  # fmt: skip
 ONE_TO_MANY: tuple[OneToMany, ...] = (
     *system.RELATIONSHIPS, *sales.RELATIONSHIPS, *service.RELATIONSHIPS, *activities.RELATIONSHIPS,

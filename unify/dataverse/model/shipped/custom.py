@@ -205,7 +205,7 @@ OPERATION = table("AsyncOperation", "System Job", "System Jobs", 4700, [
         ("Completed", {30: "Succeeded", 31: "Failed", 32: "Canceled"}),
     ),
     moment("StartedOn", "Started On"), moment("CompletedOn", "Completed On"), moment("PostponeUntil", "Postpone Until"),
-    whole("RetryCount", "Retry Count", 0), text("Message", "Message", 1_000_000),
+    whole("RetryCount", "Retry Count", 0), whole("ErrorCode", "Error Code"), text("Message", "Message", 1_000_000),
     text("FriendlyMessage", "Friendly Message", 1_000_000),
     text("Data", "Data", 1_000_000, read=False), *audit(),
 ], **{**_CLOSED, "ownership": "UserOwned"})  # fmt: skip

@@ -62,12 +62,12 @@ def flag(schema_name: str, label: str, default: bool = False, no: str = "No", ye
 
 def day(schema_name: str, label: str) -> AttributeModel:
     """A date."""
-    return _column(schema_name, Type.DATETIME, label, format="DateOnly")
+    return _column(schema_name, Type.DATETIME, label, format="DateOnly", behavior="DateOnly")
 
 
 def moment(schema_name: str, label: str, **more: Any) -> AttributeModel:
     """A date with a time."""
-    return _column(schema_name, Type.DATETIME, label, format="DateAndTime", **more)
+    return _column(schema_name, Type.DATETIME, label, format="DateAndTime", behavior="UserLocal", **more)
 
 
 def choice(schema_name: str, label: str, options: Iterable[str], first: int = 1, **more: Any) -> AttributeModel:
@@ -121,7 +121,14 @@ def audit(*, owned: bool = True) -> list[AttributeModel]:
         lookup("CreatedBy", "Created By", "systemuser", **set_by_us),
         moment("ModifiedOn", "Modified On", **set_by_us),
         lookup("ModifiedBy", "Modified By", "systemuser", **set_by_us),
-        _column("OverriddenCreatedOn", Type.DATETIME, "Record Created On", format="DateOnly", update=False),
+        _column(
+            "OverriddenCreatedOn",
+            Type.DATETIME,
+            "Record Created On",
+            format="DateOnly",
+            behavior="UserLocal",
+            update=False,
+        ),
         whole("ImportSequenceNumber", "Import Sequence Number", update=False),
         _column("VersionNumber", Type.BIGINT, "Version Number", computed=Computed.VERSION, **set_by_us),
     ]

@@ -27,7 +27,7 @@ _CLOSED: Final[Mapping[str, Any]] = {"ownership": "None", "writable": False}
 
 ORGANIZATION = table("Organization", "Organization", "Organizations", 1019, [
     identity("OrganizationId", "Organization"), text("Name", "Organization Name", 160, primary=True),
-    whole("LanguageCode", "Language"), *audit(owned=False),
+    whole("LanguageCode", "Language"), whole("CurrentCaseNumber", "Current Case Number", 0), *audit(owned=False),
 ], **_CLOSED)  # fmt: skip
 BUSINESS_UNIT = table("BusinessUnit", "Business Unit", "Business Units", 10, [
     identity("BusinessUnitId", "Business Unit"), text("Name", "Name", 160, primary=True),
