@@ -7,7 +7,7 @@ One per worker process. The rooms share a database, a pool of threads, and the i
 """
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from time import perf_counter
 
 from unify.service.access.gate import Gate
@@ -22,6 +22,7 @@ from unify.service.data.room import DataRoom
 from unify.service.database import ServiceDatabase
 from unify.service.errors import status_of
 from unify.service.hot.answer import Hot
+from unify.service.hot.lane import Lane
 from unify.service.hot.room import MembershipRoom
 from unify.service.management.pages import PagesRoom
 from unify.service.management.room import ManagementRoom
@@ -42,7 +43,8 @@ class Service:
         self.settings = settings
         configure(settings)
         self.meter = Meter()
-        self._all_lines = settings.log_level == "debug"
+        self.all_lines = settings.log_level == "debug"
+        """Whether every request has a line in the log."""
         settings.root.mkdir(parents=True, exist_ok=True)
         self.database = ServiceDatabase(settings.root)
         self.pool = Pool(threads=limits.questions, waiting=limits.waiting, seconds=limits.seconds, memory=limits.memory)
@@ -51,6 +53,7 @@ class Service:
         self.gate = Gate(settings, self.guard)
         self.record = Record(settings, self.guard)
         self.hot = Hot(self)
+        self.lane = Lane(self)
         self.exports = 0
         """Of whole sets, at work in this process."""
         self.rooms: tuple[Room, ...] = (
@@ -109,12 +112,15 @@ class Service:
                 await self.record.note(scope, caller, status, perf_counter() - began)
 
     def _note(self, scope: Scope, room: Room, status: int, seconds: float) -> None:
-        about = _about(scope, room)
+        self.note(_about(scope, room), status, seconds)
+
+    def note(self, about: Mapping[str, str], status: int, seconds: float) -> None:
+        """One answer in metrics, and in the log where it has a line. `about`: room, route, method."""
         self.meter.observe(about["room"], about["route"], about["method"], status, seconds)
         ms = seconds * 1000
         if status >= 400 or ms > SLOW_MS:
             logger.info("answered", status=status, ms=round(ms, 3), **about)
-        elif self._all_lines:  # asked here, since a line that is not written costs 10 µs all the same
+        elif self.all_lines:  # asked here, since a line that is not written costs 10 µs all the same
             logger.debug("answered", status=status, ms=round(ms, 3), **about)
 
     async def _live(self, receive: Receive, send: Send) -> None:

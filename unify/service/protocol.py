@@ -5,10 +5,14 @@ end: the head of a request has `seconds` in all and so many bytes, and of its bo
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+Whole = tuple[int, bytes, bytes]
+LANES: Final = b"/Customer"
+"""In every URL that is answered at once: others are not looked at."""
 HEADERS_BYTES: Final = 32 * 2**10
 """Of all headers together; beside them stands the URL, which has a limit of its own."""
 
@@ -20,12 +24,18 @@ REFUSAL: Final = (
 LONG_HEAD: Final = (b"431 Request Header Fields Too Large", b"the head of the request is too long")
 
 
-def protocol_of(seconds: float, url_bytes: int, connections: int) -> type[HttpToolsProtocol]:
-    """The protocol with these limits; whoever connects beyond `connections` is answered with 503."""
+def protocol_of(
+    seconds: float, url_bytes: int, connections: int, lane: Callable[[Any], Whole | None] = lambda scope: None
+) -> type[HttpToolsProtocol]:
+    """The protocol with these limits; whoever connects beyond `connections` is answered with 503.
+
+    lane   status, headers and body of a GET that is answered at once; None: the application answers. See hot/lane.py
+    """
 
     class Limited(_Limited):
         limit_seconds, limit_head, limit_url = seconds, url_bytes + HEADERS_BYTES, url_bytes
         limit_connections = connections
+        at_once = staticmethod(lane)
 
     return Limited
 
@@ -80,18 +90,32 @@ class _Cycle(RequestResponseCycle):
         return head + (b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
 
 
+class _Starts:
+    """What answers begin with, by status, while the server says the same `of` them all."""
+
+    def __init__(self) -> None:
+        self.of: Any = None
+        self.texts: dict[int, bytes] = {}
+
+
+_starts: Final = _Starts()
+
+
 class _Limited(HttpToolsProtocol):
     limit_seconds: float
     limit_head: int
     limit_url: int
     limit_connections: int
+    at_once: Callable[[Any], Whole | None]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._deadline: asyncio.TimerHandle | None = None
         self._head = self._part = 0
-        self._beyond = False
+        self._beyond = self._answered = False
         self._in_head = self._in_request = True  # of the first one nothing has come yet
+        self._done = False
+        """The request at hand has its answer, from the lane."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -112,7 +136,13 @@ class _Limited(HttpToolsProtocol):
             elif self._deadline is None or not self._in_head:
                 self._wait()  # a body that keeps coming may go on
         elif self._idle and self.timeout_keep_alive_task is None:
-            self._wait()  # blank lines between two requests: the server has forgotten its own limit
+            if self._answered:
+                self.timeout_keep_alive_task = self.loop.call_later(
+                    self.timeout_keep_alive, self.timeout_keep_alive_handler
+                )
+            else:
+                self._wait()  # blank lines between two requests: the server has forgotten its own limit
+        self._answered = False
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -127,7 +157,7 @@ class _Limited(HttpToolsProtocol):
             self._refuse(b"414 URI Too Long", b"the URL is longer than %d bytes" % self.limit_url)
         elif self._part > HEADERS_BYTES and sum(len(k) + len(v) for k, v in self.headers) > HEADERS_BYTES:
             self._refuse(*LONG_HEAD)
-        else:
+        elif not self._answer_at_once():
             super().on_headers_complete()
             if self.cycle is not None and type(self.cycle) is RequestResponseCycle:
                 self.cycle.__class__ = _Cycle  # its task begins with the next turn of the loop
@@ -139,8 +169,47 @@ class _Limited(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._in_request = False
         self._stop()
-        if not self.transport.is_closing():
+        if self._done:
+            self._done = False
+        elif not self.transport.is_closing():
             super().on_message_complete()
+
+    def _answer_at_once(self) -> bool:
+        """The answer of the lane in one write, when no other is under way and nothing about the request is unusual."""
+        parser, url = self.parser, self.url
+        if (
+            LANES not in url
+            or parser.get_method() != b"GET"
+            or not self._idle
+            or not parser.should_keep_alive()
+            or parser.get_http_version() != "1.1"
+            or self.flow.write_paused
+            or not url.isascii()
+            or b"#" in url
+        ):
+            return False
+        scope: Any = self.scope
+        scope["method"] = "GET"
+        scope["raw_path"], _, scope["query_string"] = url.partition(b"?")
+        whole = self.at_once(scope)
+        if whole is None:
+            return False
+        status, head, body = whole
+        self.transport.write(b"".join((self._start(status), head, b"\r\n", body)))
+        self.server_state.total_requests += 1
+        self._answered = self._done = True
+        return True
+
+    def _start(self, status: int) -> bytes:
+        """The status line, and the headers of every answer: the date, renewed by the server each second."""
+        said = self.server_state.default_headers
+        if _starts.of is not said:
+            _starts.of, _starts.texts = said, {}
+        found = _starts.texts.get(status)
+        if found is None:
+            lines = b"".join(b"%b: %b\r\n" % line for line in said)
+            found = _starts.texts[status] = STATUS_LINE[status] + lines
+        return found
 
     @property
     def _idle(self) -> bool:

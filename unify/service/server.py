@@ -255,7 +255,7 @@ def work(settings: Settings, listening: socket.socket, alive: int, tell: int) ->
     config = uvicorn.Config(
         service,
         lifespan="on",
-        http=protocol_of(limits.header_seconds, limits.url_bytes, limits.connections),
+        http=protocol_of(limits.header_seconds, limits.url_bytes, limits.connections, service.lane.answer),
         ws="none",
         log_config=None,
         access_log=False,

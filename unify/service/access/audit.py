@@ -95,9 +95,18 @@ class Audit:
 
     async def noted(self, entry: Entry) -> None:
         """Return at once, as long as the disk keeps up."""
-        if len(self._waiting.entries) >= MOST_WAITING:
+        if self.full:
             await self.sealed(entry)
-            return
+        else:
+            self.put(entry)
+
+    @property
+    def full(self) -> bool:
+        """Whether the next entry has to wait for the disk."""
+        return len(self._waiting.entries) >= MOST_WAITING
+
+    def put(self, entry: Entry) -> None:
+        """Soon on disk. Asked only while there is room."""
         with self._bell:
             self._begin()
             self._waiting.entries.append(entry)

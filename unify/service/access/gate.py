@@ -23,6 +23,7 @@ from unify.service.errors import ServiceError
 from unify.service.settings import Settings
 
 KEY_HEADER: Final = b"ocp-apim-subscription-key"
+EVERYBODY: Final = Proof(OPEN, None, float("inf"))
 MOST_KNOWN: Final = 10_000
 """Credentials remembered per worker."""
 
@@ -44,15 +45,27 @@ class Gate:
             return OPEN
         given = _credentials(scope)
         register = await self._guard.registry.fresh()
-        known = self._known.get(given)
-        if known is not None and known[0] == register.stamp and time.time() < known[1].until:
-            proof = known[1]
-        else:
-            proof = await self._prove(given, register)
+        proof = self._remembered(given, register) or await self._prove(given, register)
         if proof.key is not None:
             scope["unify.key"] = proof.key
-            self._take(proof.key)
+            self.take(proof.key)
         return proof.caller
+
+    def known(self, scope: Scope) -> Proof | None:
+        """The same without waiting, and without taking anything of an allowance; None when that cannot be.
+
+        ServiceError 401 as `caller` has it.
+        """
+        if self._settings.open:
+            return EVERYBODY
+        registry = self._guard.registry
+        return self._remembered(_credentials(scope), registry.now) if not registry.due else None
+
+    def _remembered(self, given: tuple[bytes, bytes], register: Register) -> Proof | None:
+        known = self._known.get(given)
+        if known is not None and known[0] == register.stamp and time.time() < known[1].until:
+            return known[1]
+        return None
 
     async def _prove(self, given: tuple[bytes, bytes], register: Register) -> Proof:
         shown, bearer = given
@@ -78,8 +91,8 @@ class Gate:
             return None
         return Proof(register.principals[key.principal].caller, key, key.expires or float("inf"))
 
-    def _take(self, key: keys.ApiKey) -> None:
-        """One request of a key's allowance."""
+    def take(self, key: keys.ApiKey) -> None:
+        """One request of a key's allowance; ServiceError 429 when there is none, and nothing is taken then."""
         rates = self._guard.rates
         wait = rates.wait(key.number, key.rate, key.burst) if key.rate is not None else 0.0
         if wait:

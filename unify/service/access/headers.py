@@ -49,17 +49,25 @@ def _refuse_other_sites(scope: Scope, settings: Settings) -> None:
     that are no loopback address are refused. A page elsewhere that posts here says where it is from.
     """
     host = (header(scope, b"host") or b"").decode("latin-1").lower()
-    own = urlsplit(settings.public_url).netloc.lower() if settings.public_url else None
+    own = _own(settings.public_url)
     origin = header(scope, b"origin")
-    if not _is_near(host) and host != own:
+    if not is_near(host, settings.public_url):
         raise ServiceError(403, "an open service answers to loopback only", hint="set auth: required, or public_url")
     if origin is not None and origin.decode("latin-1").lower().partition("://")[2] not in (host, own):
         raise ServiceError(403, "an open service answers no page of another site", hint="set auth: required")
 
 
-def _is_near(host: str) -> bool:
+def is_near(host: str, public_url: str | None) -> bool:
+    """Whether a Host header is one that an open service answers to: a name of loopback, or its own public one."""
+    host = host.lower()
+    if host == _own(public_url):
+        return True
     try:
         name = urlsplit(f"//{host}").hostname or ""
         return "." not in name or name.endswith(".localhost") or ip_address(name).is_loopback
     except ValueError:
         return False
+
+
+def _own(public_url: str | None) -> str | None:
+    return urlsplit(public_url).netloc.lower() if public_url else None

@@ -79,9 +79,14 @@ class Registry:
         self.now = _read(database)
         self._looked = time.monotonic()
 
+    @property
+    def due(self) -> bool:
+        """Whether it is time to look whether the register is still the same."""
+        return time.monotonic() - self._looked >= LOOK_S
+
     async def fresh(self) -> Register:
         """As it stands in the database, or stood there half a second ago."""
-        if time.monotonic() - self._looked >= LOOK_S:
+        if self.due:
             self._looked = time.monotonic()  # first, so that one request looks and the others go on
             await asyncio.to_thread(self.look)
         return self.now

@@ -5,15 +5,18 @@ room takes its own way, which asks `Hot.answer` once more and words refusals.
 """
 
 import re
+from collections.abc import Set
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from unify.core.errors import UnifyError
+from unify.service.access.headers import is_near
 from unify.service.access.tally import tally
-from unify.service.asgi import Headers, Scope, Send
+from unify.service.asgi import Scope, Send
 from unify.service.caller import Caller
 from unify.service.data.mount import whole
-from unify.service.data.negotiate import NEWEST, VARY
-from unify.service.hot.answer import LOOKED_AT, PLAIN, Root
+from unify.service.hot.answer import LOOKED_AT, PLAIN, HotAnswer, Root
+from unify.service.hot.heads import NEW, OLD
 from unify.service.origin import HOST
 
 if TYPE_CHECKING:
@@ -24,73 +27,102 @@ BASE: Final = re.compile(rb"(?:/v1|/api)?/instances/([A-Za-z0-9_.-]+)/data\Z|/od
 """Service roots; ids of instances as they are, encoded ones are for the slow way."""
 TOP: Final = re.compile(rb"(?:\A|&)(?:\$|%24)top=([0-9]{1,9})(?:&|\Z)")
 ROWS: Final = 100
-NEW: Final[Headers] = [(b"odata-version", NEWEST.encode()), VARY]
-OLD: Final[Headers] = [(b"odata-version", b"4.0"), VARY]
 REMEMBERED: Final = 256
 """Roots: one for each spelling of an address that clients use."""
 _Key = tuple[bytes, bytes, str | None, str]
-_Mounted = tuple[str, bool, Root]
-"""Id of the instance, whether it is the vendor's dialect, and the root."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Mounted:
+    """A root. `near`: the host is one that an open service answers to; see unify.service.access.headers."""
+
+    instance: str
+    vendor: bool
+    root: Root
+    near: bool
+
+
 _mounted: dict[_Key, _Mounted] = {}
+
+
+@dataclass(slots=True)  # not frozen: making one costs a third
+class Found:
+    """A hot answer on its way. `old`: the client takes OData 4.0 only."""
+
+    answer: HotAnswer
+    old: bool
+    near: bool
 
 
 async def answered(service: "Service", scope: Scope, send: Send, caller: Caller) -> bool:
     """Answer from memory; whether that was possible. Nothing was sent when it was not."""
+    if scope["method"] != "GET":
+        return False
+    one = found(service, scope, caller)
+    if one is None:
+        return False
+    answer = one.answer
+    tally(answer.rows)
+    headers = [*answer.head.headers, *(OLD if one.old else NEW)]
+    if answer.status != 304:
+        headers.append((b"content-length", b"%d" % len(answer.body)))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
+    return True
+
+
+def found(service: "Service", scope: Scope, caller: Caller, looked_at: Set[bytes] = LOOKED_AT) -> Found | None:
+    """What memory has for a GET; None when that takes the ordinary way. `looked_at`: see LOOKED_AT."""
     raw: bytes = scope.get("raw_path") or b""
     at = raw.find(CUSTOMER)
-    if at < 0 or scope["method"] != "GET":
-        return False
-    known, host, common = b"", b"", NEW
+    if at < 0:
+        return None
+    known, host, old = b"", b"", False
     for name, value in scope["headers"]:
         if name == b"host":
+            if host:
+                return None
             host = value
-        elif name in LOOKED_AT:
+        elif name in looked_at:
             if name == b"if-none-match":
                 known = value
             elif value not in PLAIN.get(name, ()):
-                return False
+                return None
             elif name not in (b"accept", b"content-type"):
-                common = OLD  # of those that are left only 4.0 is plain
+                old = True  # of those that are left only 4.0 is plain
     settings = service.settings
     key = (raw[:at], host, settings.public_url, scope["scheme"])
     mounted = _mounted.get(key) or _mount(key)
     if mounted is None:
-        return False
-    instance_id, vendor, root = mounted
+        return None
     relative, query = raw[at + 1 :], scope["query_string"]
     size = _rows(query, settings.limits.page_rows)
     try:
-        if vendor and b"%" in relative:
+        if mounted.vendor and b"%" in relative:
             relative = whole(relative)
-        found = service.hot.found(caller, instance_id, relative, query, root, size, known)
+        answer = service.hot.found(caller, mounted.instance, relative, query, mounted.root, size, known)
     except UnifyError:
-        return False
-    if found is None:
-        return False
-    tally(found.rows)
-    headers = found.headers + common
-    if found.status != 304:
-        headers.append((b"content-length", b"%d" % len(found.body)))
-    await send({"type": "http.response.start", "status": found.status, "headers": headers})
-    await send({"type": "http.response.body", "body": found.body})
-    return True
+        return None
+    return None if answer is None else Found(answer, old, mounted.near)
 
 
 def _mount(key: _Key) -> _Mounted | None:
     """As unify.service.data.mount makes it, remembered; None for what it looks at more closely."""
-    base, host, origin, scheme = key
+    base, host, public_url, scheme = key
     match = BASE.match(base)
     if match is None:
         return None
+    said = host.decode("latin-1")
+    origin = public_url
     if origin is None:
-        said = host.decode("latin-1")
         if not HOST.match(said):
             return None
         origin = f"{'https' if scheme == 'https' else 'http'}://{said}"
     if len(_mounted) >= REMEMBERED:
         _mounted.clear()
     root = Root(f"{origin.rstrip('/')}{base.decode()}/")
-    made = _mounted[key] = ((match[1] or match[2]).decode(), match[1] is not None, root)
+    near = is_near(said, public_url)
+    made = _mounted[key] = _Mounted((match[1] or match[2]).decode(), match[1] is not None, root, near)
     return made
 
 
