@@ -38,7 +38,7 @@ def field_list(entity: PackageEntity, columns: Sequence[str], where: str, *, str
     found: list[Field] = []
     for one in entity.maps:
         place = places.get(one.xml_field.casefold()) if one.xml_field else None
-        if place is None and strict and not one.is_auto_default:
+        if place is None and strict and one.xml_field and not one.is_auto_default:
             hint = did_you_mean(one.xml_field, columns)
             message = f"the column {one.xml_field!r}, which fills {one.entity_field}, is not in the file"
             raise EntityFileError(message, where=where, hint=hint)

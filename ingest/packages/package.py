@@ -49,9 +49,10 @@ class Package:
         findings: Sequence[Finding],
         files: Mapping[str, Member],
         surveys: Mapping[str, Mapping[Path, Part]],
+        refused: Mapping[str, Finding],
     ) -> None:
         self.header, self.manifest, self.findings = header, manifest, tuple(findings)
-        self._archive, self._files, self._surveys = archive, files, surveys
+        self._archive, self._files, self._surveys, self._refused = archive, files, surveys, refused
 
     @property
     def where(self) -> str:
@@ -81,14 +82,16 @@ class Package:
     def rows(self, entity: PackageEntity, *, batch_rows: int = 65_536) -> Iterator[StagedBatch]:
         """The rows of an entity in the order of its file, in batches of about so many.
 
-        Raises EntityFileError, DamagedPackageError: the file cannot be read. What is wrong with the archive or with XML
-        is known before the first batch: `read_package` read every member to its end.
+        Raises EntityFileError, DamagedPackageError: the file cannot be read, or a finding says that the entity must not
+        be imported. What is wrong with the archive or with XML is known before the first batch: `read_package` read
+        every member to its end.
         """
         member = self._files.get(entity.name)
         where = f"{self.where}: {entity.file} ({entity.name})"
+        if (refused := self._refused.get(entity.name)) is not None:
+            raise EntityFileError(refused.message, where=refused.where, hint="change the package, and send it again")
         if member is None or entity.format is None:
-            reason = "is switched off" if not entity.enabled else "has a source format that is not known"
-            raise EntityFileError(f"the entity {reason}", where=where, hint="see the findings of the package")
+            raise EntityFileError("the entity is switched off", where=where, hint="write <Disable>false</Disable>")
         if entity.format.kind is FileKind.DELIMITED:
             return self._delimited(entity, member, entity.format, where)
         if entity.format.kind is FileKind.EXCEL:
@@ -161,6 +164,7 @@ def _opened(archive: Archive, formats: Mapping[str, SourceFormat] | None) -> Pac
     where = f"{archive.where}: {MANIFEST}"
     raw = archive.read(member, archive.limits.xml_bytes)
     manifest = read_manifest(tree(raw, archive.limits, where), where, findings, formats)
+    refused = {f.entity: f for f in reversed(findings) if f.severity is Severity.ERROR}
     files = _files(archive, manifest, findings)
     _verify(archive)
     surveys: dict[str, Mapping[Path, Part]] = {}
@@ -169,7 +173,7 @@ def _opened(archive: Archive, formats: Mapping[str, SourceFormat] | None) -> Pac
     if len(composite) > 1:
         message = f"it has {len(composite)} composite entities: {', '.join(composite[:5])}"
         raise ManifestError(message, where=archive.where, hint="a package has at most one: build one package for each")
-    return Package(archive, header, replace(manifest, entities=entities), findings, files, surveys)
+    return Package(archive, header, replace(manifest, entities=entities), findings, files, surveys, refused)
 
 
 def _header(archive: Archive, findings: list[Finding]) -> Header:
