@@ -9,6 +9,8 @@ Dataverse tables live here, and the targets of data packages. A run ingests one 
 """
 
 from unify.records.nouns import Column, Kind, Row, Table, Value
-from unify.records.store import FILE, Changes, Reading, RecordStore, Writing
+from unify.records.reading import Changes, Reading
+from unify.records.store import FILE, RecordStore
+from unify.records.writing import Writing
 
 __all__ = ["FILE", "Changes", "Column", "Kind", "Reading", "RecordStore", "Row", "Table", "Value", "Writing"]
