@@ -1,0 +1,171 @@
+"""Told of every write of Dataverse tables: the rules of definitions, and the steps of Create, Update and Delete."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+from uuid import uuid4
+
+from unify.custom import definitions, queue
+from unify.custom.context import Context, Execution, Who
+from unify.custom.loading import Loaded
+from unify.custom.nouns import TARGET, Entity, EntityReference, Mode, Stage, Step
+from unify.custom.pipeline import CURRENT, Failed, Pipeline, check_depth, organization_id, silent
+from unify.custom.privileges import level_of
+from unify.custom.registered import registered
+from unify.dataverse.model import model_of
+from unify.dataverse.writes import watching
+from unify.dataverse.writes.session import Session
+from unify.dataverse.writes.watching import Happening, Message
+from unify.records import Value, Writing
+
+
+class Rules:
+    """What definitions may be: unify/custom/definitions.py."""
+
+    def wants(self, session: Session, message: Message, table: str) -> bool:
+        """See Watcher."""
+        return table in definitions.TABLES
+
+    def before(self, happening: Happening) -> None:
+        """See Watcher."""
+        definitions.check(happening)
+
+    def after(self, happening: Happening) -> None:
+        """See Watcher."""
+        definitions.follow(happening)
+
+
+class Steps:
+    """Steps that were registered on writes. `use` says which code there is: until then there is none."""
+
+    def __init__(self) -> None:
+        self.loaded = Loaded()
+        self._failed: Failed = silent
+
+    def use(self, loaded: Loaded, failed: Failed = silent) -> None:
+        """For all writes of this process from now on."""
+        self.loaded, self._failed = loaded, failed
+
+    def _steps(self, happening: Happening) -> tuple[Step, ...]:
+        found = registered(happening.session.writing, self._code())
+        changed = frozenset(happening.values) if happening.message == "Update" else None
+        return found.at(happening.message, happening.table.name, changed)
+
+    def _code(self) -> Loaded:
+        current = CURRENT.get()
+        return current.code if current is not None else self.loaded
+
+    def wants(self, session: Session, message: Message, table: str) -> bool:
+        """See Watcher."""
+        found = registered(session.writing, self._code())
+        return any(step.entity in (None, table) for step in found.steps.get(message, ()))
+
+    def before(self, happening: Happening) -> None:
+        """See Watcher."""
+        steps = [s for s in self._steps(happening) if s.stage < Stage.MAIN and s.mode is Mode.SYNC]
+        if steps:
+            with self._context(happening) as make:
+                for step in steps:
+                    self._plug(happening, step, make(step))
+
+    def after(self, happening: Happening) -> None:
+        """See Watcher."""
+        steps = [s for s in self._steps(happening) if s.stage > Stage.MAIN]
+        if not steps:
+            return
+        with self._context(happening) as make:
+            for step in steps:
+                if step.mode is Mode.SYNC:
+                    self._plug(happening, step, make(step))
+            for step in steps:
+                if step.mode is Mode.ASYNC:
+                    queue.enqueue(happening.session.writing, make(step), [step])
+
+    def _plug(self, happening: Happening, step: Step, context: Context) -> None:
+        """Call it, and take over what it has set in the target."""
+        target = context.inputs[TARGET]
+        was = dict(target.values) if isinstance(target, Entity) else {}
+        context.pipeline.plug(step.plugin or "", context, step.name)
+        if happening.message != "Delete" and step.stage < Stage.MAIN:
+            for name, value in target.values.items():
+                if name not in was or was[name] != value:
+                    happening.table.attribute(name)
+                    happening.values[name] = value
+
+    @contextmanager
+    def _context(self, happening: Happening) -> Iterator[Any]:
+        """Makes the context of a step."""
+        writing, current = happening.session.writing, CURRENT.get()
+        path = path_of(writing)
+        who = current.who if current is not None else _who(happening.session)
+        depth = current.depth + 1 if current is not None else 1
+        check_depth(depth)
+        pipeline = Pipeline(path, self._code(), who, begin=lambda: nullcontext(writing), failed=self._failed)
+        correlation = current.correlation if current is not None else str(uuid4())
+        shared: dict[str, Any] = {}
+        with ExitStack() as stack:
+            execution = pipeline.execution(stack)
+            execution.writing()
+            organization = organization_id(writing)
+
+            def make(step: Step) -> Context:
+                return _made(happening, step, execution, depth, correlation, organization, shared)
+
+            yield make
+
+
+def _made(
+    happening: Happening,
+    step: Step,
+    execution: Execution,
+    depth: int,
+    correlation: str,
+    organization: str,
+    shared: dict[str, Any],
+) -> Context:
+    table, id_ = happening.table.name, happening.id
+    reference = EntityReference(table, id_)
+    target: Entity | EntityReference = reference
+    if happening.message != "Delete":
+        target = Entity(table, dict(happening.values), id_)
+    after: Mapping[str, Value] | None = happening.values if happening.message != "Delete" else None
+    return Context(
+        message=happening.message, stage=step.stage, mode=step.mode, depth=depth, correlation=correlation,
+        organization=execution.path.name, organization_id=organization, entity=table, target=reference,
+        inputs={TARGET: target}, outputs=MappingProxyType({}), shared=shared, _execution=execution,
+        before={i.alias: queue.imaged(happening.before, table, id_, i) for i in step.images
+                if i.before and happening.before is not None},
+        after={i.alias: queue.imaged(happening.before, table, id_, i, after) for i in step.images
+               if not i.before and after is not None and step.stage > Stage.MAIN},
+        configuration=step.configuration,
+    )  # fmt: skip
+
+
+def path_of(writing: Writing) -> Path:
+    """Of the instance that a transaction is on."""
+    rows: Iterable[Any] = writing.connection.execute("PRAGMA database_list")
+    return Path(next(row[2] for row in rows if row[1] == "main")).parent
+
+
+def _who(session: Session) -> Who:
+    """Who writes. Whoever may write record tables is at least a steward."""
+    user = session.writing.get("systemuser", (session.writer.user,))
+    name = str(user.values["domainname"] or user.values["fullname"]) if user is not None else session.writer.user
+
+    def may(privilege: str) -> bool:
+        return level_of(privilege, model_of(session.writing)) in ("reader", "analyst", "steward")
+
+    return Who(name, session.writer, may)
+
+
+STEPS: Final = Steps()
+_RULES: Final = Rules()
+
+
+def watch() -> None:
+    """Have writes tell us; once for each process, when `unify.custom` is imported."""
+    for one in (_RULES, STEPS):
+        if one not in watching.WATCHERS:
+            watching.WATCHERS.append(one)
