@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import tempfile
 import zipfile
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ from ingest.packages.xml import XSI
 from unify.core.errors import StoreError, did_you_mean
 
 _ENDINGS: Final = {FileKind.EXCEL: ".xlsx", FileKind.XML_ELEMENT: ".xml", FileKind.XML_ATTRIBUTE: ".xml"}
+_UNFIT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _UNWANTED: Final = frozenset('\\/:*?"<>|')
 """Characters that Windows takes in no file name; the vendor leaves them out of the names of files too."""
 
@@ -167,6 +169,9 @@ def _header(header: Header) -> str:
 
 
 def _document(root: str, content: str) -> str:
+    if (found := _UNFIT.search(content)) is not None:
+        shown = content[max(found.start() - 40, 0) : found.end()]
+        raise PackageWriteError(f"a name or description holds a character that XML cannot hold: {shown!r}", where=root)
     return f'<{root} xmlns:i="{XSI}" xmlns="{NAMESPACE}">{content}</{root}>'
 
 
