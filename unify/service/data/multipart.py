@@ -62,7 +62,7 @@ def parts_of(body: bytes, boundary: bytes) -> list[bytes]:
 
 def part_of(text: bytes, number: int) -> Part:
     """One part. ServiceError 400 that names it by its number, from 1."""
-    headers, content = _split(text)
+    headers, content = headed(text)
     kind = headers.get("content-type", "").lower()
     id_ = headers.get("content-id", "")
     if kind.startswith("multipart/mixed"):
@@ -75,13 +75,13 @@ def part_of(text: bytes, number: int) -> Part:
     if match is None:
         hint = "a part begins with its request, as in GET Customer HTTP/1.1"
         raise bad_request(f"part {number} has no request line", where="body", hint=hint)
-    inner, body = _split(rest)
+    inner, body = headed(rest)
     path, _, query = match[2].partition(b"?")
     inquiry = Inquiry(match[1].decode(), path, query, inner, body, in_batch=True)
     return Part(id_ or inner.get("content-id", ""), inquiry)
 
 
-def _split(text: bytes) -> tuple[dict[str, str], bytes]:
+def headed(text: bytes) -> tuple[dict[str, str], bytes]:
     """Headers, names in lower case, and what follows the blank line."""
     if text.startswith((b"\r\n", b"\n")):
         return {}, END.sub(b"", text, count=1)

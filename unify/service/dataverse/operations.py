@@ -70,7 +70,7 @@ class Call:
     reading      `with call.reading() as reading:` one moment; inside a change set what that has written so far
     transaction  `with call.transaction() as writing:` joins that of a change set, else begins one of its own, which is
                  on the disk when the block ends
-    writer       `call.writer(writing)`: who the caller is in `unify.dataverse.writes`, `Writes(writing, call.writer(writing))`
+    writer       `call.writer(writing)`: who the caller is, as in `Writes(writing, call.writer(writing))`
     questions    `call.questions(reading)`: to ask as this caller
     in_change_set  what it writes is undone when a later request of the set fails
     after        `after(work)`: call `work` once all that this call has written is on the disk; never when it is undone

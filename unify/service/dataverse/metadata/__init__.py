@@ -1,0 +1,1 @@
+"""The model as clients read it: definitions as JSON, queried like rows, and as CSDL."""
