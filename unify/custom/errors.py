@@ -62,6 +62,10 @@ class OperationFailedError(DataverseError):
         )
 
 
+class HandlerError(Exception):
+    """Code that does not keep to its definition, or is not loaded: the text names definitions, and no values."""
+
+
 def invalid(message: str, *, where: str = "", hint: str = "", code: str = INVALID) -> DataverseError:
     """400 for a definition that cannot be."""
     return DataverseError(message, code=code, where=where, hint=hint)

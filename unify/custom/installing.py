@@ -13,6 +13,7 @@ from unify.custom.nouns import CustomApi, Field, Step
 from unify.custom.registered import stamp_of
 from unify.custom.types import id_of
 from unify.dataverse.model import Model, model_of, ready
+from unify.dataverse.model.shipping import is_ready
 from unify.dataverse.writes import organization_of
 from unify.records import Reading, RecordStore, Value, Writing
 from unify.records.stamped import Stamped
@@ -38,10 +39,10 @@ _DONE: Final[Stamped[bool]] = Stamped()
 
 def install(store: RecordStore, loaded: Loaded) -> None:
     """Bring the rows to what is loaded. One short read when they are; tables are made where there are none."""
-    ready(store)
     with store.read() as reading:
-        if _done(reading, loaded):
+        if is_ready(reading) and _done(reading, loaded):
             return
+    ready(store)
     with store.write() as writing:
         for table, id_ in _surplus(writing, loaded):
             _remove(writing, table, id_)

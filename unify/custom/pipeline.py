@@ -17,7 +17,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from unify.custom.context import Context, Execution, Submit, Who, missing
-from unify.custom.errors import LOOP, OperationFailedError, OperationRefused, bad_input, invalid
+from unify.custom.errors import LOOP, HandlerError, OperationFailedError, OperationRefused, bad_input, invalid
 from unify.custom.loading import Loaded
 from unify.custom.nouns import TARGET, Binding, CustomApi, EntityReference, Mode, Stage, Step, StepsAllowed
 from unify.custom.registered import Registered, registered
@@ -203,7 +203,7 @@ class Pipeline:
         code = self._loaded.plugins.get(plugin)
         try:
             if code is None:
-                raise LookupError(f"the plug-in type {plugin} is not loaded")  # noqa: TRY301 - one way for all failures
+                raise HandlerError(f"the plug-in type {plugin} is not loaded")  # noqa: TRY301 - one way for all failures
             with executing(context):
                 return code.run(context)
         except OperationRefused as refused:
@@ -247,7 +247,7 @@ class Pipeline:
                 raise self._wrong(api, f"{name} is {got}, not {fields[name].type.word}", correlation)
 
     def _wrong(self, api: CustomApi, message: str, correlation: str) -> OperationFailedError:
-        self._failed(api.name, correlation, TypeError(f"{api.name}: {message}"))
+        self._failed(api.name, correlation, HandlerError(f"{api.name}: {message}"))
         return OperationFailedError(api.name, correlation)
 
     @staticmethod

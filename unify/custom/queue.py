@@ -145,7 +145,8 @@ def claim(
 def _waiting(reading: Reading, now: datetime) -> list[Row]:
     sql = (
         f'SELECT asyncoperationid FROM "t_{TABLE}"'
-        " WHERE (statecode = ? AND (postponeuntil IS NULL OR postponeuntil <= ?)) OR (statecode = ? AND startedon < ?) ORDER BY createdon, _version LIMIT ?"
+        " WHERE (statecode = ? AND (postponeuntil IS NULL OR postponeuntil <= ?)) OR"
+        " (statecode = ? AND startedon < ?) ORDER BY createdon, _version LIMIT ?"
     )
     from unify.records.values import moment
 

@@ -41,25 +41,35 @@ class Steps:
     """Steps that were registered on writes. `use` says which code there is: until then there is none."""
 
     def __init__(self) -> None:
-        self.loaded = Loaded()
-        self._failed: Failed = silent
+        self._nothing = Loaded()
+        self._code: dict[Path, Loaded] = {}
+        self.failed: Failed = silent
 
-    def use(self, loaded: Loaded, failed: Failed = silent) -> None:
-        """For all writes of this process from now on."""
-        self.loaded, self._failed = loaded, failed
+    def use(self, place: Path, loaded: Loaded, failed: Failed | None = None) -> None:
+        """For this process, from now on. `place`: of an instance, or the folder of many."""
+        self._code[place.resolve()] = loaded
+        if failed is not None:
+            self.failed = failed
+
+    def code(self, instance: Path) -> Loaded:
+        """What can be called in an instance."""
+        path = instance.resolve()
+        return self._code.get(path) or self._code.get(path.parent) or self._nothing
 
     def _steps(self, happening: Happening) -> tuple[Step, ...]:
-        found = registered(happening.session.writing, self._code())
+        found = registered(happening.session.writing, self._now(happening.session))
         changed = frozenset(happening.values) if happening.message == "Update" else None
         return found.at(happening.message, happening.table.name, changed)
 
-    def _code(self) -> Loaded:
+    def _now(self, session: Session) -> Loaded:
+        """The code of the operation that writes, else that of the instance."""
         current = CURRENT.get()
-        return current.code if current is not None else self.loaded
+        found: Loaded = current.code if current is not None else self.code(path_of(session.writing))
+        return found
 
     def wants(self, session: Session, message: Message, table: str) -> bool:
         """See Watcher."""
-        found = registered(session.writing, self._code())
+        found = registered(session.writing, self._now(session))
         return any(step.entity in (None, table) for step in found.steps.get(message, ()))
 
     def before(self, happening: Happening) -> None:
@@ -102,7 +112,8 @@ class Steps:
         who = current.who if current is not None else _who(happening.session)
         depth = current.depth + 1 if current is not None else 1
         check_depth(depth)
-        pipeline = Pipeline(path, self._code(), who, begin=lambda: nullcontext(writing), failed=self._failed)
+        code = self._now(happening.session)
+        pipeline = Pipeline(path, code, who, begin=lambda: nullcontext(writing), failed=self.failed)
         correlation = current.correlation if current is not None else str(uuid4())
         shared: dict[str, Any] = {}
         with ExitStack() as stack:

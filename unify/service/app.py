@@ -20,6 +20,7 @@ from unify.service.asgi import ClientGoneError, Message, Receive, Scope, Send, r
 from unify.service.caller import OPEN, Caller
 from unify.service.data.room import DataRoom
 from unify.service.database import ServiceDatabase
+from unify.service.dataverse.custom_setup import set_up_custom_apis
 from unify.service.errors import status_of
 from unify.service.hot.answer import Hot
 from unify.service.hot.lane import Lane
@@ -47,6 +48,7 @@ class Service:
         """Whether every request has a line in the log."""
         settings.root.mkdir(parents=True, exist_ok=True)
         self.database = ServiceDatabase(settings.root)
+        set_up_custom_apis(settings, self.database)
         self.pool = Pool(threads=limits.questions, waiting=limits.waiting, seconds=limits.seconds, memory=limits.memory)
         self.guard = Guard(self.database)
         self.roof = Roof(settings.root, self.pool, self.guard)

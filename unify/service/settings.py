@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from unify.core.documents import parse_mapping, read_text
 from unify.core.errors import SpecError, did_you_mean
@@ -87,6 +87,8 @@ class Settings(Noun):
     """PEM file, the chain included; with it the service speaks https only."""
     tls_key: Path | None = None
     """PEM file of its private key."""
+    custom_apis: tuple[str, ...] = ()
+    """Entry points of the group `unify.custom_apis` whose code is loaded; no other is imported."""
     jobs: bool = True
     """Whether this service runs jobs and schedules; false: it only answers."""
     jobs_at_once: int = Field(default=1, ge=1, le=64)
@@ -95,6 +97,12 @@ class Settings(Noun):
     """Of DuckDB for each job, e.g. 4GiB; null: as `unify run`, most of the machine."""
     job_threads: int | None = Field(default=None, ge=1)
     """Of each job; null: one per core."""
+    packages_at_once: int = Field(default=2, ge=1, le=64)
+    """Imports and exports of data packages at work, each of another data project."""
+    package_link_seconds: float = Field(default=3600, ge=1, le=7 * 86_400)
+    """How long an URL of a file of a data package is good for."""
+    package_values: Literal["string", "object"] = "string"
+    """What `value` of answers of the package API is: a string, as clients take it; an object, as its first page showed."""
     webhook_private: bool = False
     """Whether webhooks may go to private address ranges."""
     log: Literal["json", "plain"] = "json"
@@ -110,6 +118,12 @@ class Settings(Noun):
     """`/readyz` fails when the published generation of any instance is older; null: never."""
     limits: Limits = Limits()
     """What one request may ask for."""
+
+    @field_validator("custom_apis", mode="before")
+    @classmethod
+    def _listed(cls, said: Any) -> Any:
+        """The environment writes lists with commas."""
+        return [name for part in said.split(",") if (name := part.strip())] if isinstance(said, str) else said
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

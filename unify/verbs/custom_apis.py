@@ -6,23 +6,36 @@ unify_RefreshSegment      find a segment's members anew                   stewar
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 from unify.core.errors import StoreError, UnifyError
+from unify.core.resolutions import Resolution
 from unify.custom import Context, Loaded, OperationRefused, collected, custom_api, load
 from unify.custom.events import EVENTS
-
-if TYPE_CHECKING:
-    from unify.instance import Instance
+from unify.verbs.segment import SegmentHandle
+from unify.verbs.segments import Segments
 
 WAIT_S: Final = 20.0
 """A call waits so long for its job: clients wait for thirty seconds and more."""
 NOT_FOUND, WRONG, BUSY = 1, 2, 3
 """Sub-codes of refusals."""
+
+
+class Asked(Protocol):
+    """What is asked of an instance."""
+
+    def resolve(self, entity: str, record: Mapping[str, Any]) -> Resolution:
+        """See Instance."""
+
+    def segment(self, name: str) -> SegmentHandle:
+        """See Instance."""
+
+    def segments(self) -> Segments:
+        """See Instance."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +118,7 @@ def refresh_segment(context: Context, segment: str, wait: bool = True) -> Refres
         return _told(acme, segment, job.id if job is not None else None)
 
 
-def _told(acme: "Instance", segment: str, job: str | None) -> Refreshed:
+def _told(acme: Asked, segment: str, job: str | None) -> Refreshed:
     handle = acme.segment(segment)
     runs = [run for run in handle.history().rows() if run["kept"]]
     moved = handle.diff() if len(runs) > 1 else None
@@ -114,12 +127,12 @@ def _told(acme: "Instance", segment: str, job: str | None) -> Refreshed:
     return Refreshed("successful", handle.count(), entered, left, handle.run, job)
 
 
-def _instance(context: Context) -> "Instance":
+def _instance(context: Context) -> Asked:
     """The instance with all its verbs: a call over HTTP or from Python has one."""
     instance = context.instance
     if not hasattr(instance, "segments"):
         raise OperationRefused("This API cannot be called from a step of a write.")
-    return cast("Instance", instance)
+    return cast("Asked", instance)
 
 
 def _record(text: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ _LOCK: Final = Lock()
 
 
 def use_queue(root: Path, database: ServiceDatabase, *, runs: bool) -> None:
-    """Have custom APIs of the instances under a root submit jobs there. `runs`: whether the service runs jobs at all."""
+    """Have custom APIs of the instances under a root submit jobs there. `runs`: whether the service runs jobs."""
     with _LOCK:
         if runs:
             _QUEUES[root.resolve()] = database

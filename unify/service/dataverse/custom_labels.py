@@ -29,7 +29,7 @@ LANGUAGES: Final = range(1025, 65_536)
 
 
 def set_labels(call: Call) -> Outcome:
-    """SetLocLabels: all labels of a column; a language that is not named loses its label."""
+    """SetLocLabels: labels of a column in some languages; those in others stay."""
     with call.transaction() as writing:
         model = model_of(writing)
         row = _row(call, writing, model)
@@ -38,7 +38,8 @@ def set_labels(call: Call) -> Outcome:
         if LANGUAGE in labels:
             Writes(writing, call.writer(writing)).update(row.table, row.id, {column: labels[LANGUAGE]})
         for held in _held(writing, row, column):
-            writing.delete(TABLE, (held["localizedlabelid"],))
+            if held["languageid"] in labels:
+                writing.delete(TABLE, (held["localizedlabelid"],))
         rows: list[dict[str, Value]] = [
             {
                 "localizedlabelid": id_of(TABLE, row.id, column, str(language)), "objectid": row.id,

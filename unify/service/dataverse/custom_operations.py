@@ -27,6 +27,7 @@ from unify.service.dataverse.custom_jobs import submitter
 from unify.service.dataverse.custom_labels import LABELS
 from unify.service.dataverse.operations import Binding, Call, Operations, Outcome, Parameter
 
+ANY_ROWS: Final = "Collection(Microsoft.Dynamics.CRM.crmbaseentity)"
 ROLES: Final = {level.name.lower(): level for level in Role}
 
 
@@ -145,9 +146,7 @@ def _outcome(api: CustomApi, outputs: Mapping[str, Any], model: Any, call: Call)
     value = outputs[only.name]
     if only.type is FieldType.ENTITY_COLLECTION:
         table = only.entity or value.table
-        context = (
-            model.table(table).set_name if table is not None else "Collection(Microsoft.Dynamics.CRM.crmbaseentity)"
-        )
+        context = ANY_ROWS if table is None else model.table(table).set_name
         return Outcome([row(one, model) for one in value.rows], context)
     if value is None:
         return Outcome()

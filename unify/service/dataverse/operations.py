@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from unify.dataverse.writes import Writer
 
 NAMESPACE: Final = "Microsoft.Dynamics.CRM"
-SOURCES: Final[tuple[str, ...]] = ("unify.service.dataverse.builtin",)
+SOURCES: Final[tuple[str, ...]] = ("unify.service.dataverse.builtin", "unify.service.dataverse.custom_operations")
 """Modules with `operations`; the first that has a name gives the operation of that name."""
 
 

@@ -8,8 +8,10 @@ from http import HTTPStatus
 from typing import Final
 from uuid import UUID, uuid4
 
+from unify.custom import STEPS
+from unify.custom.installing import install
 from unify.dataverse.errors import DataverseError
-from unify.dataverse.model import Model, model_of, ready
+from unify.dataverse.model import Model, model_of
 from unify.dataverse.query import Asker, Preferences, Questions
 from unify.dataverse.writes import Writer, Writes, organization_of, user_id, writer_of
 from unify.instance import Instance
@@ -49,7 +51,7 @@ class Session:
     def __post_init__(self) -> None:
         self.store = RecordStore(self.instance.path)
         self.in_change_set = False
-        ready(self.store)
+        install(self.store, STEPS.code(self.instance.path))
 
     def join(self, writing: Writing) -> None:
         """Do everything in this transaction: that of a change set."""

@@ -20,6 +20,7 @@ SAID: Final = frozenset((
     "event", "level", "timestamp", "logger", "exception", "request", "method", "room", "route", "status", "ms",
     "instance", "principal", "job", "operation", "run", "generation", "worker", "pid", "workers", "url", "root",
     "instances", "attempt", "delivery", "seconds", "reason", "side", "code",
+    "api", "correlation",
 ))  # fmt: skip
 """Names of fields that may stand in a line. Anything else is left out: it could hold a value."""
 SLOW_MS: Final = 1000.0
