@@ -7,13 +7,15 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 import unify
 from unify.instance import Instance
 
-settings.register_profile("same each time", derandomize=True, print_blob=True)
-settings.register_profile("explore", print_blob=True)
+# How long an example takes is up to what else the machine does: no test fails for it.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.register_profile("same each time", settings.get_profile("patient"), derandomize=True)
+settings.register_profile("explore", settings.get_profile("patient"))
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same each time"))
 
 SAMPLE_PROJECT = Path(__file__).parents[1] / "sample_data" / "project.yaml"

@@ -143,6 +143,7 @@ def interrupted_after(seconds: float, root: Path) -> int:
 
 def interruptible(root: str, begun: str) -> None:
     """As `unify run` ends on Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs tests in the background has it ignored
     try:
         Path(begun).touch()
         jobs.run(root)
