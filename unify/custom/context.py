@@ -89,6 +89,8 @@ class Execution:
 
     def instance(self) -> Opened:
         """The published generation."""
+        if self.opened is None and not self.who.records:
+            raise OperationRefused("What this caller may see of the instance is not known here.", status=403)
         if self.opened is None:
             self.opened = self.stack.enter_context(Opened(Store.open(self.path)))
         return self.opened

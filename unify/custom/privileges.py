@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Final, Literal
 
 from unify.core.errors import did_you_mean
+from unify.custom.context import Who
 from unify.custom.errors import invalid
 from unify.dataverse.model import Model
 
@@ -29,6 +30,19 @@ def level_of(privilege: str, model: Model) -> Level | None:
     if privilege in OWN:
         return OWN[privilege]
     return "steward" if privilege.casefold() in {name.casefold() for name in of_tables(model)} else None
+
+
+def level_held(who: Who) -> str:
+    """The highest role whose privilege somebody holds; "" for who may not see record tables, whatever the role."""
+    held = [level for privilege, level in OWN.items() if level != "nobody" and who.may(privilege)]
+    return held[-1] if held and who.records else ""
+
+
+def holds(level: str, privilege: str, model: Model) -> bool:
+    """Whether a role holds a privilege; roles by the names of `level_held`."""
+    needed = level_of(privilege, model)
+    order = ("reader", "analyst", "steward", "admin")
+    return needed in order and level in order and order.index(level) >= order.index(needed)
 
 
 def of_tables(model: Model) -> Iterable[str]:

@@ -1,10 +1,12 @@
 """What is to be called after a commit: rows of `asyncoperation`, written in the transaction of what they tell.
 
-    waiting ─▶ in progress ─▶ succeeded
-       ▲            │ └─────▶ failed        after three attempts, or given up by the sender
-       └── its process died, it is tried again
+    ready ─▶ in progress ─┬────────────▶ succeeded
+      ▲           │       └▶ waiting ──▶ failed       after three attempts, or given up by the sender
+      └───────────┘          of a webhook: it is in the outbox
+        its process died, or it failed and is tried again
 
-A step of a plug-in type is called by whoever works the queue off; one of an endpoint is handed to the webhooks' outbox.
+A step of a plug-in type is called by whoever works the queue off (background.py); one of an endpoint is handed to the
+outbox of the service's webhooks.
 """
 
 import json
@@ -18,10 +20,12 @@ from uuid import uuid4
 from unify.custom import remote
 from unify.custom.context import Context
 from unify.custom.nouns import CustomApi, Entity, Image, Step
+from unify.custom.privileges import level_held
 from unify.records import Reading, RecordStore, Row, Value, Writing
 
 TABLE: Final = "asyncoperation"
 READY: Final = 0
+SUSPENDED: Final = 1
 LOCKED: Final = 2
 COMPLETED: Final = 3
 """statecode."""
@@ -39,7 +43,8 @@ EVENT: Final = 1
 class Status(IntEnum):
     """statuscode."""
 
-    WAITING = 0
+    READY = 0
+    WAITING = 10
     IN_PROGRESS = 20
     SUCCEEDED = 30
     FAILED = 31
@@ -47,13 +52,15 @@ class Status(IntEnum):
 
 @dataclass(frozen=True)
 class Pending:
-    """One that waits. `said`: the context as it is sent."""
+    """One that waits. `said`: the context as it is sent. `level`: of the caller's role; "" may not see records."""
 
     id: str
     step: str
     said: Mapping[str, Any]
     attempts: int
     created: datetime
+    principal: str
+    level: str
 
 
 def enqueue(writing: Writing, context: Context, steps: Iterable[Step], api: CustomApi | None = None) -> list[str]:
@@ -68,9 +75,10 @@ def enqueue(writing: Writing, context: Context, steps: Iterable[Step], api: Cust
                 "asyncoperationid": id_, "name": step.name[:256], "messagename": context.message,
                 "primaryentitytype": context.entity, "correlationid": context.correlation, "depth": context.depth,
                 "owningextensionid": step.id, "operationtype": EVENT, "statecode": READY,
-                "statuscode": int(Status.WAITING), "createdon": now, "modifiedon": now, "retrycount": 0,
+                "statuscode": int(Status.READY), "createdon": now, "modifiedon": now, "retrycount": 0,
                 "regardingobjectid": context.target.id if context.target is not None else None,
-                "data": remote.text(said), "ownerid": context.user_id,
+                "data": remote.text(said), "ownerid": context.user_id, "principal": context.caller[:400],
+                "level": level_held(context.who),
             }
         )  # fmt: skip
     writing.insert(TABLE, rows)
@@ -89,7 +97,8 @@ def _said(context: Context, step: Step, api: CustomApi | None, id_: str, now: da
         business_unit=writer.business_unit, organization=context.organization,
         organization_id=context.organization_id, step=step.id, created=now, entity=context.entity,
         entity_id=context.target.id if context.target is not None else None, shared=context.shared,
-        before=context.before, after=context.after,
+        before={alias: sent(row, step, alias) for alias, row in context.before.items()},
+        after={alias: sent(row, step, alias) for alias, row in context.after.items()},
     )  # fmt: skip
 
 
@@ -100,11 +109,32 @@ def told(value: Any, step: Step) -> Any:
     return Entity(value.table, {n: v for n, v in value.values.items() if n in step.filtering}, value.id)
 
 
+def sent(image: Entity, step: Step, alias: str) -> Entity:
+    """An image as it goes out: to the net only what it names, never all columns."""
+    named = any(one.attributes for one in step.images if one.alias == alias)
+    return image if named or step.endpoint is None else Entity(image.table, {}, image.id)
+
+
 def imaged(row: Row | None, table: str, id_: str, image: Image, changed: Mapping[str, Value] | None = None) -> Entity:
     """A row as an image: the columns that it names, all for code when it names none."""
     values = {**(row.values if row is not None else {}), **(changed or {})}
     kept = {n: v for n, v in values.items() if not image.attributes or n in image.attributes}
     return Entity(table, kept, id_)
+
+
+def put(writing: Writing, told: Iterable[tuple[Step, Mapping[str, Any]]]) -> None:
+    """Keep what the product itself tells code of, by its operation id: twice is once."""
+    now = datetime.now(UTC)
+    rows: list[dict[str, Value]] = [
+        {
+            "asyncoperationid": said["OperationId"], "name": step.name[:256], "messagename": said["MessageName"],
+            "correlationid": said["CorrelationId"], "depth": said["Depth"], "owningextensionid": step.id,
+            "operationtype": EVENT, "statecode": READY, "statuscode": int(Status.READY), "createdon": now,
+            "modifiedon": now, "retrycount": 0, "data": remote.text(said), "principal": "unify", "level": "steward",
+        }
+        for step, said in told
+    ]  # fmt: skip
+    writing.insert(TABLE, [row for row in rows if writing.get(TABLE, (row["asyncoperationid"],)) is None])
 
 
 # ── working it off ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -136,7 +166,8 @@ def claim(
             said = json.loads(str(values["data"]))
             created = values["createdon"]
             assert isinstance(created, datetime)
-            found.append(Pending(id_, step.id, said, attempts, created))
+            who = str(values["principal"] or ""), str(values["level"] or "")
+            found.append(Pending(id_, step.id, said, attempts, created, *who))
             mark: dict[str, Value] = {"statecode": LOCKED, "statuscode": int(Status.IN_PROGRESS), "startedon": at}
             writing.update(TABLE, (id_,), mark)
     return found
@@ -163,6 +194,22 @@ def succeeded(store: RecordStore, ids: Iterable[str], now: datetime | None = Non
             _end(writing, id_, Status.SUCCEEDED, None, now or datetime.now(UTC))
 
 
+def handed(store: RecordStore, ids: Iterable[str]) -> None:
+    """They are in the outbox: `ended` says what becomes of them."""
+    with store.write() as writing:
+        for id_ in ids:
+            waiting: dict[str, Value] = {"statecode": SUSPENDED, "statuscode": int(Status.WAITING), "data": None}
+            writing.update(TABLE, (id_,), waiting)
+
+
+def ended(store: RecordStore, id_: str, why: str | None, now: datetime | None = None) -> None:
+    """The outbox has delivered one, or given it up: `why`. One that was swept since is passed over."""
+    with store.write() as writing:
+        if TABLE in writing.tables() and writing.get(TABLE, (id_,)) is not None:
+            status = Status.SUCCEEDED if why is None else Status.FAILED
+            _end(writing, id_, status, why, now or datetime.now(UTC))
+
+
 def failed(store: RecordStore, pending: Pending, why: str, now: datetime | None = None) -> None:
     """It could not be called: again later, or never."""
     at = now or datetime.now(UTC)
@@ -171,7 +218,7 @@ def failed(store: RecordStore, pending: Pending, why: str, now: datetime | None 
             _end(writing, pending.id, Status.FAILED, why, at)
             return
         again: dict[str, Value] = {
-            "statecode": READY, "statuscode": int(Status.WAITING), "retrycount": pending.attempts + 1,
+            "statecode": READY, "statuscode": int(Status.READY), "retrycount": pending.attempts + 1,
             "postponeuntil": at + timedelta(seconds=AGAIN_S[pending.attempts]), "message": why,
         }  # fmt: skip
         writing.update(TABLE, (pending.id,), again)

@@ -12,7 +12,7 @@ from unify.custom.context import Context, Execution, Who
 from unify.custom.loading import Loaded
 from unify.custom.nouns import TARGET, Entity, EntityReference, Mode, Stage, Step
 from unify.custom.pipeline import CURRENT, Failed, Pipeline, check_depth, organization_id, silent
-from unify.custom.privileges import level_of
+from unify.custom.privileges import holds
 from unify.custom.registered import registered
 from unify.dataverse.model import model_of
 from unify.dataverse.writes import watching
@@ -166,7 +166,7 @@ def _who(session: Session) -> Who:
     name = str(user.values["domainname"] or user.values["fullname"]) if user is not None else session.writer.user
 
     def may(privilege: str) -> bool:
-        return level_of(privilege, model_of(session.writing)) in ("reader", "analyst", "steward")
+        return holds("steward", privilege, model_of(session.writing))
 
     return Who(name, session.writer, may)
 

@@ -10,12 +10,16 @@ from typing import Final
 
 from unify.core.errors import UnifyError
 from unify.service.database import ServiceDatabase
-from unify.service.jobs.delivery import headers_of, post
+from unify.service.jobs.delivery import SECONDS, headers_of, post
+from unify.service.jobs.endpoints import SECONDS as OF_ENDPOINT_S
+from unify.service.jobs.endpoints import Endpoints
+from unify.service.jobs.endpoints import headers_of as of_endpoint
 from unify.service.jobs.events import events_of
 from unify.service.jobs.outbox import Delivery, Outbox, Webhook
 from unify.service.operations.log import logger
 from unify.service.settings import Settings
 from unify.store import Run, Store
+from unify.verbs.custom_apis import loaded
 
 LOOK_S: Final = 0.5
 AT_ONCE: Final = 8
@@ -29,7 +33,9 @@ class Announcer:
 
     def __init__(self, settings: Settings) -> None:
         self._root, self._private = settings.root, settings.webhook_private
-        self._outbox = Outbox(ServiceDatabase(settings.root))
+        database = ServiceDatabase(settings.root)
+        self._outbox = Outbox(database)
+        self._endpoints = Endpoints(settings.root, database, loaded(settings.custom_apis))
         self.stop = threading.Event()
 
     def go(self) -> None:
@@ -38,10 +44,12 @@ class Announcer:
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="webhook") as pool:
             while not self.stop.is_set():
                 try:
+                    self._endpoints.look(_now())
                     self.look()
                     self.send(pool)
                     if looks % SWEEP_LOOKS == 0:
                         self._outbox.sweep(_now())
+                        self._endpoints.sweep(_now())
                 except Exception:
                     logger.exception("announcer failed")
                 looks += 1
@@ -50,7 +58,7 @@ class Announcer:
     def look(self) -> None:
         """Tell the outbox of every run that has ended since the last look, in order."""
         webhooks = self._outbox.webhooks()
-        for instance in dict.fromkeys(w.instance for w in webhooks):
+        for instance in dict.fromkeys([*(w.instance for w in webhooks), *sorted(self._endpoints.listening)]):
             mine = [w for w in webhooks if w.instance == instance and w.active]
             try:
                 self._look_at(instance, mine)
@@ -63,8 +71,13 @@ class Announcer:
         segments: set[str] | None = set()
         for webhook in webhooks:
             segments = None if segments is None or webhook.segments is None else segments | set(webhook.segments)
-        for run in self._ended(instance, store):
+        runs = self._ended(instance, store)
+        steps = self._endpoints.kinds(instance) if runs else set()
+        for run in runs:
             events = events_of(instance, store, run, kinds, segments)
+            if steps:
+                of_steps = events_of(instance, store, run, steps, None)
+                events = [*events, *self._endpoints.of_run(instance, of_steps, run.finished or run.started)]
             made = self._outbox.announce(instance, run, events, _now())
             logger.info("run told", instance=instance, run=run.number, delivery=made)
 
@@ -98,13 +111,18 @@ class Announcer:
 
     def _one(self, webhook: Webhook, delivery: Delivery) -> bool:
         """Send one; False when the receiver did not take it."""
-        body = delivery.body.encode()
-        headers = headers_of(webhook.secret, delivery.event_id, body, _now())
-        outcome = post(webhook.url, body, headers, private=self._private)
+        body, shown = delivery.body.encode(), self._endpoints.headers().get(webhook.webhook_id)
+        if shown is None:
+            headers, seconds = headers_of(webhook.secret, delivery.event_id, body, _now()), SECONDS
+        else:
+            headers, seconds = of_endpoint(webhook, delivery, shown, _now()), OF_ENDPOINT_S
+        outcome = post(webhook.url, body, headers, private=self._private, seconds=seconds)
         if outcome.error is None:
             self._outbox.delivered(delivery, outcome, _now())
+            self._endpoints.note(webhook, delivery, outcome, "delivered")
             return True
         state = self._outbox.failed(delivery, outcome, _now())
+        self._endpoints.note(webhook, delivery, outcome, state)
         said = {
             "delivery": delivery.event_id,
             "attempt": delivery.attempts + 1,

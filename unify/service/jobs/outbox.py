@@ -98,7 +98,11 @@ class Outbox:
             others = db.execute(
                 "SELECT count(*) FROM webhooks WHERE instance = $instance", {"instance": new.instance}
             ).fetchone()[0]
-            if others >= MOST:
+            steps = db.execute(
+                "SELECT count(*) FROM webhooks JOIN endpoints USING (webhook_id) WHERE instance = $instance",
+                {"instance": new.instance},
+            ).fetchone()[0]
+            if others - steps >= MOST:
                 raise ServiceError(400, f"more than {MOST} webhooks", hint="delete some")
             db.execute(
                 "INSERT INTO webhooks (webhook_id, instance, url, events, segments, secret, active, description,"
@@ -108,12 +112,13 @@ class Outbox:
             )
             if not others:
                 run, run_id = (last.number, last.run_id) if last is not None else (0, "")
-                _mark(db, new.instance, run, run_id)
+                mark(db, new.instance, run, run_id)
         return new
 
     def change(self, webhook: Webhook, by: str) -> Webhook:
         """Another one in the place of the one of its id; ServiceError 404."""
         with self._database.write() as db:
+            _refuse_step(db, webhook.webhook_id)
             done = db.execute(
                 "UPDATE webhooks SET url = $url, events = $events, segments = $segments, secret = $secret,"
                 " active = $active, description = $description, saved_by = $by, saved = $now"
@@ -127,6 +132,7 @@ class Outbox:
     def unsubscribe(self, instance: str, webhook_id: str) -> None:
         """Delete it with all that is on its way; ServiceError 404."""
         with self._database.write() as db:
+            _refuse_step(db, webhook_id)
             sql = "DELETE FROM webhooks WHERE instance = $instance AND webhook_id = $id"
             if not db.execute(sql, {"instance": instance, "id": webhook_id}).rowcount:
                 raise _unknown(webhook_id)
@@ -142,28 +148,15 @@ class Outbox:
 
     def announce(self, instance: str, run: Run, events: Sequence[Event], now: datetime) -> int:
         """Keep what a run means, and that it was told; the number of deliveries to make. Twice is harmless."""
-        made = 0
         with self._database.write() as db:
-            rows = db.execute("SELECT * FROM webhooks WHERE instance = $instance AND active", {"instance": instance})
-            listening = [_webhook(row) for row in rows]
-            for event in events:
-                to = [w for w in listening if w.wants(event)]
-                if not to:
-                    continue
-                values = {**event.__dict__, "instance": instance, "now": stamp(now)}
-                db.execute(
-                    "INSERT INTO events (event_id, instance, kind, run, body, made)"
-                    " VALUES ($event_id, $instance, $kind, $run, $body, $now) ON CONFLICT (event_id) DO NOTHING",
-                    values,
-                )
-                for webhook in to:
-                    made += db.execute(
-                        "INSERT INTO deliveries (event_id, webhook_id, state, next_at)"
-                        " VALUES ($event, $webhook, 'pending', $now) ON CONFLICT DO NOTHING",
-                        {"event": event.event_id, "webhook": webhook.webhook_id, "now": stamp(now)},
-                    ).rowcount
-            _mark(db, instance, run.number, run.run_id)
+            made = _keep(db, instance, events, now)
+            mark(db, instance, run.number, run.run_id)
         return made
+
+    def tell(self, instance: str, events: Sequence[Event], now: datetime) -> int:
+        """Keep events that no run has brought; the number of deliveries to make. Twice is harmless."""
+        with self._database.write() as db:
+            return _keep(db, instance, events, now)
 
     # ── deliveries ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -254,12 +247,43 @@ _DELIVERIES: Final = (
 )
 
 
-def _mark(db: sqlite3.Connection, instance: str, run: int, run_id: str) -> None:
+def _keep(db: sqlite3.Connection, instance: str, events: Sequence[Event], now: datetime) -> int:
+    made = 0
+    rows = db.execute("SELECT * FROM webhooks WHERE instance = $instance AND active", {"instance": instance})
+    listening = [_webhook(row) for row in rows]
+    for event in events:
+        to = [w for w in listening if w.wants(event)]
+        if not to:
+            continue
+        values = {**event.__dict__, "instance": instance, "now": stamp(now)}
+        db.execute(
+            "INSERT INTO events (event_id, instance, kind, run, body, made)"
+            " VALUES ($event_id, $instance, $kind, $run, $body, $now) ON CONFLICT (event_id) DO NOTHING",
+            values,
+        )
+        for webhook in to:
+            made += db.execute(
+                "INSERT INTO deliveries (event_id, webhook_id, state, next_at)"
+                " VALUES ($event, $webhook, 'pending', $now) ON CONFLICT DO NOTHING",
+                {"event": event.event_id, "webhook": webhook.webhook_id, "now": stamp(now)},
+            ).rowcount
+    return made
+
+
+def mark(db: sqlite3.Connection, instance: str, run: int, run_id: str) -> None:
+    """Note the last run that was told."""
     db.execute(
         "INSERT INTO announced (instance, run, run_id) VALUES ($instance, $run, $run_id)"
         " ON CONFLICT (instance) DO UPDATE SET run = excluded.run, run_id = excluded.run_id",
         {"instance": instance, "run": run, "run_id": run_id},
     )
+
+
+def _refuse_step(db: sqlite3.Connection, webhook_id: str) -> None:
+    """ServiceError 409 for a subscription that rows of the instance say: it would be as before at once."""
+    if db.execute("SELECT 1 FROM endpoints WHERE webhook_id = ?", (webhook_id,)).fetchone():
+        hint = f"change sdkmessageprocessingsteps({webhook_id}) and its service endpoint with the Dataverse Web API"
+        raise ServiceError(409, "this webhook is a step of a service endpoint", where="webhookId", hint=hint)
 
 
 def _unknown(webhook_id: str) -> ServiceError:

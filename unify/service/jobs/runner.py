@@ -29,6 +29,7 @@ from unify.service.jobs.queue import Queue
 from unify.service.jobs.schedules import Schedules
 from unify.service.jobs.work import failed_stages, published_by
 from unify.service.operations.log import configure, logger
+from unify.service.packages.runner import PackageRunner
 from unify.service.settings import Settings, read_settings
 from unify.store import Store
 from unify.store.lease import held
@@ -196,7 +197,7 @@ def run(settings: Settings, stop: threading.Event, parent: int | None = None) ->
 
 def _run(settings: Settings, stop: threading.Event, over: Callable[[], bool]) -> None:
     logger.info("runner started", root=settings.root.name)
-    runner = Runner(settings)
+    runner, packages = Runner(settings), PackageRunner(settings)
     announcer = Announcer(settings)
     telling = threading.Thread(target=announcer.go, name="announcer", daemon=True)
     telling.start()
@@ -204,12 +205,14 @@ def _run(settings: Settings, stop: threading.Event, over: Callable[[], bool]) ->
         while not over():
             try:
                 runner.tick()
+                packages.tick()
             except Exception:  # a full disk, a busy database: the next look may do better
                 logger.exception("runner failed")
                 stop.wait(1)
             stop.wait(POLL_S)
     finally:
         announcer.stop.set()
+        packages.go_down()
         runner.go_down()
         telling.join(GRACE_S)
         logger.info("runner ended", root=settings.root.name)

@@ -80,6 +80,12 @@ CREATE TABLE IF NOT EXISTS webhooks (
 );
 CREATE INDEX IF NOT EXISTS webhooks_of_instance ON webhooks (instance, number);
 
+-- One row per subscription that is a step of a Dataverse service endpoint (unify/service/jobs/endpoints.py).
+CREATE TABLE IF NOT EXISTS endpoints (
+    webhook_id TEXT PRIMARY KEY REFERENCES webhooks (webhook_id) ON DELETE CASCADE,  -- the id of the step
+    headers TEXT NOT NULL               -- JSON: headers that show who sends
+);
+
 -- One row per event; event_id is made of run, kind, segment and part, so that telling a run twice adds nothing.
 CREATE TABLE IF NOT EXISTS events (
     event_id TEXT PRIMARY KEY,

@@ -207,7 +207,8 @@ OPERATION = table("AsyncOperation", "System Job", "System Jobs", 4700, [
     moment("StartedOn", "Started On"), moment("CompletedOn", "Completed On"), moment("PostponeUntil", "Postpone Until"),
     whole("RetryCount", "Retry Count", 0), whole("ErrorCode", "Error Code"), text("Message", "Message", 1_000_000),
     text("FriendlyMessage", "Friendly Message", 1_000_000),
-    text("Data", "Data", 1_000_000, read=False), *audit(),
+    text("Data", "Data", 1_000_000, read=False),
+        text("Principal", "Principal", 400, read=False), text("Level", "Level", 20, read=False), *audit(),
 ], **{**_CLOSED, "ownership": "UserOwned"})  # fmt: skip
 LABEL = table("LocalizedLabel", "Localized Label", "Localized Labels", 9999, [
     identity("LocalizedLabelId", "Localized Label"), guid("ObjectId", "Object"),
