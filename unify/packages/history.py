@@ -69,7 +69,7 @@ def submit(
     """  # fmt: skip
     if execution_id and not ID.fullmatch(execution_id):
         raise ProjectError("an execution id is a line of 1 to 200 characters", where="executionId")
-    name = execution_id or f"{project}-{uuid.uuid4()}"
+    name = execution_id or f"{project}-{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}-{uuid.uuid4().hex.upper()}"
     if db.execute("SELECT 1 FROM executions WHERE id = $id", {"id": name}).fetchone() is not None:
         hint = "leave the id empty to get a new one"
         raise ExecutionStateError(f"the execution {name[:200]!r} is there already", where="executionId", hint=hint)

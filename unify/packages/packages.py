@@ -1,5 +1,6 @@
 """The verbs on data packages of one instance."""
 
+import os
 import shutil
 import sqlite3
 import time
@@ -129,10 +130,11 @@ class Packages:
         project: str = "",
         execution_id: str = "",
         options: ImportOptions | None = None,
-        move: bool = False,
+        link: bool = False,
     ) -> Execution:
-        """Take a package in, for `run`: it is copied (`move`: moved) into the instance and on the disk.
+        """Take a package in, for `run`: it is copied into the instance and on the disk.
 
+        link      a file of this instance that nobody changes any more gets a second name instead
         project   "": as the manifest calls it, and the package is read for that. One that is not there is made
 
         SourceError for a file that is not there or, without a project, no package. ProjectError, ExecutionStateError.
@@ -147,7 +149,7 @@ class Packages:
         part = self._database.folder / f".{uuid.uuid4().hex}.part"
         part.parent.mkdir(parents=True, exist_ok=True)
         try:
-            (shutil.move if move else shutil.copyfile)(path, part)
+            (os.link if link else shutil.copyfile)(path, part)
             settle(part)
             with self._database.write() as db:
                 found = projects.find(db, project)
@@ -293,11 +295,13 @@ class Packages:
 
     def resume(self, *, told: Told | None = None) -> list[Execution]:
         """Run what was submitted, or begun by a process that is gone, oldest first."""
-        rows = self._database.rows(
-            "SELECT id, number FROM executions WHERE status IN ('NotRun', 'Executing') ORDER BY number"
-        )
-        open_ones = [row["id"] for row in rows if not held(lock_of_execution(self._database, row["number"]))]
-        return [self.run(execution_id, told=told) for execution_id in open_ones]
+        return [self.run(execution.id, told=told) for execution in self.waiting()]
+
+    def waiting(self) -> list[Execution]:
+        """Executions that have not ended and that no process runs, oldest first."""
+        found = history.told(self._database, "WHERE status IN ('NotRun', 'Executing')")
+        numbers = {execution.id: history.kept(self._database, execution.id).number for execution in found}
+        return [one for one in reversed(found) if not held(lock_of_execution(self._database, numbers[one.id]))]
 
     def executions(self, project: str = "") -> list[Execution]:
         """Newest first."""
@@ -343,6 +347,13 @@ class Packages:
         if not found.status.ended:
             history.ask_to_cancel(self._database, found.number)
         return self.execution(execution_id)
+
+    def give_up(self, execution_id: str, reason: str) -> None:
+        """End an execution that cannot be brought to its end; one that has ended, or is at work, stays as it is."""
+        found = history.kept(self._database, execution_id)
+        with hold(lock_of_execution(self._database, found.number)) as mine:
+            if mine and not history.kept(self._database, execution_id).status.ended:
+                history.ended(self._database, found.number, Status.FAILED, error=reason)
 
     def delete_history(self, execution_id: str) -> None:
         """Forget an execution: its staging, files and errors. ExecutionStateError while it is at work."""

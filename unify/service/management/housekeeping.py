@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 TRASH, NEW = ".trash-", ".new-"
 KEPT: Final = frozenset(("last_runs", "resets"))
 """Tables whose rows outlive an instance, besides logs."""
-OF_DATA: Final = ("authors", "jobs", "events")
+OF_DATA: Final = (
+    "authors", "jobs", "events", "package_files", "package_queue", "package_activities", "package_messages",
+)  # fmt: skip
 """Tables whose rows go with the data when an instance is reset."""
 COPIED: Final = ("segment",)
 """Kinds of definitions, beside the draft, that are configuration."""
