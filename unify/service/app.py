@@ -20,6 +20,7 @@ from unify.service.asgi import ClientGoneError, Message, Receive, Scope, Send, r
 from unify.service.caller import OPEN, Caller
 from unify.service.data.room import DataRoom
 from unify.service.database import ServiceDatabase
+from unify.service.dataverse.room import DataverseRoom
 from unify.service.dataverse.custom_setup import set_up_custom_apis
 from unify.service.errors import status_of
 from unify.service.hot.answer import Hot
@@ -30,6 +31,8 @@ from unify.service.management.room import ManagementRoom
 from unify.service.operations.log import SLOW_MS, configure, logger
 from unify.service.operations.metrics import Meter
 from unify.service.operations.room import OperationsRoom
+from unify.service.packages.files_room import FilesRoom
+from unify.service.packages.room import PackageRoom
 from unify.service.pool import Pool
 from unify.service.roof import Roof
 from unify.service.room import Room
@@ -59,6 +62,9 @@ class Service:
         self.exports = 0
         """Of whole sets, at work in this process."""
         self.rooms: tuple[Room, ...] = (
+            FilesRoom(self),
+            PackageRoom(self),  # …/data/DataManagement… is its own, under a prefix of the next
+            DataverseRoom(self),
             DataRoom(self),
             OperationsRoom(self),
             AccessRoom(self),
