@@ -11,6 +11,7 @@ from unify.cli import (
     manage,
     measure,
     odata,
+    package,
     privacy,
     relate,
     resolve,
@@ -72,6 +73,7 @@ app.command("customer", rich_help_panel=LOOK)(relate.customer)
 app.command("timeline", rich_help_panel=LOOK)(relate.timeline)
 app.add_typer(segment_convert.segment, name="segment", rich_help_panel=LOOK)
 app.add_typer(measure.measure, name="measure", rich_help_panel=LOOK)
+app.add_typer(package.package, name="package", rich_help_panel=BUILD)
 app.add_typer(relate.relationship, name="relationship", rich_help_panel=LOOK)
 app.command("serve", rich_help_panel=MANAGE)(serve.serve)
 app.add_typer(access.access, name="access", rich_help_panel=MANAGE)
