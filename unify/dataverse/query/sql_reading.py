@@ -7,7 +7,6 @@ Nothing of the text reaches SQLite: names are looked up in the model, literals a
 is: functions, subqueries, UNION, WITH, HAVING, CASE and writes have no place in the grammar.
 """
 
-import re
 from dataclasses import replace
 from typing import Final, NamedTuple, NoReturn
 
@@ -16,33 +15,13 @@ from unify.dataverse.model import Model, TableModel
 from unify.dataverse.query.fetch_nouns import Attribute, Condition, Fetch, Filter, Link, Order, Source
 from unify.dataverse.query.fetch_reading import LONGEST, wrong
 from unify.dataverse.query.operators import BY_FETCH, SQL_NOT_LIKE, SQL_UNEQUAL, Operator
+from unify.dataverse.query.sql_tokens import Token, syntax, tokens
 
-TOKEN: Final = re.compile(
-    r"""\s+|--[^\n]*|/\*.*?\*/
-    |(?P<text>[Nn]?'(?:[^']|'')*')
-    |(?P<number>\d{1,40}(?:\.\d{1,40})?|\.\d{1,40})
-    |(?P<name>[A-Za-z_][\w]{0,127}|\[[^\]\n]{1,128}\]|"[^"\n]{1,128}")
-    |(?P<sign><=|>=|<>|!=|[=<>(),.*+-])
-    """,
-    re.VERBOSE | re.DOTALL | re.ASCII,
-)
-KEYWORDS: Final = frozenset(
-    ["SELECT", "DISTINCT", "TOP", "FROM", "AS", "INNER", "LEFT", "OUTER", "JOIN", "ON", "WHERE", "AND", "OR", "NOT", "LIKE", "IN", "BETWEEN", "IS", "NULL", "GROUP", "ORDER", "BY", "ASC", "DESC", "OFFSET", "ROWS", "ROW", "FETCH", "NEXT", "FIRST", "ONLY", "UNION", "HAVING", "WITH", "CASE", "EXISTS", "RIGHT", "FULL", "CROSS", "EXCEPT", "INTERSECT", "INTO", "INSERT", "UPDATE", "DELETE", "DROP", "ALTER", "CREATE", "EXEC", "EXECUTE", "DECLARE", "MERGE", "TRUNCATE", "FOR", "OPTION"]
-)
 AGGREGATES: Final = {"COUNT": "count", "SUM": "sum", "AVG": "avg", "MIN": "min", "MAX": "max"}
 SIGNS: Final = {"=": "eq", "<": "lt", "<=": "le", ">": "gt", ">=": "ge", "<>": "ne", "!=": "ne"}
 FLIP: Final = {"eq": "eq", "ne": "ne", "lt": "gt", "le": "ge", "gt": "lt", "ge": "le"}
 NEGATED: Final = {"eq": "ne", "ne": "eq", "lt": "ge", "le": "gt", "gt": "le", "ge": "lt"}
 DEEPEST: Final = 50
-MOST_TOKENS: Final = 5_000
-
-
-class Token(NamedTuple):
-    """kind: text, number, name, keyword, sign or end; `value`: keywords in capitals, names as they are called."""
-
-    kind: str
-    value: str
-    at: int
 
 
 class Named(NamedTuple):
@@ -65,41 +44,7 @@ def read_sql(text: str, model: Model) -> Fetch:
     """What the text asks; DataverseError."""
     if len(text) > LONGEST:
         raise wrong(f"The SQL has {len(text):,} characters, and {LONGEST:,} are taken.")
-    return _Reader(_tokens(text), model).select()
-
-
-def _tokens(text: str) -> list[Token]:
-    found: list[Token] = []
-    at = 0
-    while at < len(text):
-        match = TOKEN.match(text, at)
-        if match is None:
-            raise _syntax(text[at : at + 20], at)
-        kind = match.lastgroup
-        if kind is not None:
-            found.append(_token(kind, match[kind], at))
-        at = match.end()
-        if len(found) > MOST_TOKENS:
-            raise wrong(f"The SQL has more than {MOST_TOKENS:,} names, values and signs.")
-    return [*found, Token("end", "", at)]
-
-
-def _token(kind: str, text: str, at: int) -> Token:
-    if kind == "text":
-        return Token(kind, text[text.index("'") + 1 : -1].replace("''", "'"), at)
-    if kind != "name":
-        return Token(kind, text, at)
-    if text[0] in '["':
-        return Token(kind, text[1:-1].lower(), at)
-    return Token("keyword", text.upper(), at) if text.upper() in KEYWORDS else Token(kind, text.lower(), at)
-
-
-def _syntax(shown: str, at: int) -> Exception:
-    return wrong(
-        f"Incorrect syntax near '{shown[:40]}' (character {at + 1}). One SELECT is taken: columns, FROM, INNER and "
-        "LEFT JOIN, WHERE, GROUP BY, ORDER BY, TOP, OFFSET and FETCH.",
-        hint="no writes, UNION, WITH, subqueries, HAVING, CASE, functions or *; COUNT, SUM, AVG, MIN and MAX are there",
-    )
+    return _Reader(tokens(text), model).select()
 
 
 class _Reader:
@@ -117,7 +62,7 @@ class _Reader:
         return self.tokens[self.at]
 
     def fail(self) -> NoReturn:
-        raise _syntax(self.token.value or "the end", self.token.at)
+        raise syntax(self.token.value or "the end", self.token.at)
 
     def word(self, *words: str) -> bool:
         """Step over the keywords if they stand here."""
