@@ -89,6 +89,15 @@ def _constant(text: str) -> NoReturn:
     raise bad_payload(f"{text} is no number of JSON")
 
 
+def floated(said: Any) -> Any:
+    """With floats in the place of Decimals: definitions have bounds, which are no amounts."""
+    if isinstance(said, dict):
+        return {name: floated(value) for name, value in said.items()}
+    if isinstance(said, list):
+        return [floated(value) for value in said]
+    return float(said) if isinstance(said, Decimal) else said
+
+
 # ── references of a batch ────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from unify.dataverse.errors import EXPIRED_TOKEN, DataverseError
 from unify.dataverse.model import create_table, model_of
 from unify.service.caller import Role
-from unify.service.dataverse.bodies import bad_payload
+from unify.service.dataverse.bodies import bad_payload, floated
 from unify.service.dataverse.metadata import things
 from unify.service.dataverse.metadata.asked import Thing, no_property
 from unify.service.dataverse.operations import Builtin, Call, Outcome, Parameter
@@ -35,7 +35,7 @@ def create_entities(call: Call) -> Outcome:
     if not isinstance(said, list) or not said or not all(isinstance(one, dict) for one in said):
         raise bad_payload("Entities is a list of definitions")
     with call.transaction() as writing:
-        made = [create_table(writing, one) for one in said]
+        made = [create_table(writing, floated(one)) for one in said]
     return Outcome({"EntityIds": [table.id for table in made]})
 
 

@@ -24,7 +24,7 @@ from unify.service.caller import Role
 from unify.service.data.exchange import Inquiry, Reply
 from unify.service.dataverse.address import Step, Way, aliases_of, value_of
 from unify.service.dataverse.allowed import not_allowed
-from unify.service.dataverse.bodies import json_body
+from unify.service.dataverse.bodies import floated, json_body
 from unify.service.dataverse.metadata import relations
 from unify.service.dataverse.places import no_segment
 from unify.service.dataverse.session import Session
@@ -53,6 +53,7 @@ def write(session: Session, inquiry: Inquiry, way: Way) -> Reply:
             table = table_of(model, first, aliases)
             part = _attribute if rest[0].name == "Attributes" else _key
             made = part(session, writing, inquiry, table, rest[0], aliases)
+            made = made and f"{_as_asked(first, table)}/{made}"
         else:
             raise ServiceError(
                 501, "this definition is not written here", where="path", hint="docs/service-dataverse.md"
@@ -61,6 +62,11 @@ def write(session: Session, inquiry: Inquiry, way: Way) -> Reply:
         return Reply(204)
     address = f"{session.mount.root}{made}".encode()
     return Reply(204, headers=[(b"odata-entityid", address), (b"location", address)])
+
+
+def _body(session: Session, inquiry: Inquiry) -> dict[str, Any]:
+    found: dict[str, Any] = floated(json_body(inquiry, session.references))
+    return found
 
 
 # ── tables ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -72,10 +78,10 @@ def _table(
     if step.arguments is None:
         if inquiry.method != "POST":
             raise not_allowed(inquiry.method, ALL)
-        return f"EntityDefinitions({create_table(writing, json_body(inquiry, session.references)).id})"
+        return f"EntityDefinitions({create_table(writing, _body(session, inquiry)).id})"
     table = table_of(model, step, aliases)
     if inquiry.method in ("PUT", "PATCH"):
-        change_table(writing, table.name, json_body(inquiry, session.references))
+        change_table(writing, table.name, _body(session, inquiry))
     elif inquiry.method == "DELETE":
         delete_table(writing, table.name)
     else:
@@ -92,6 +98,12 @@ def table_of(model: Model, step: Step, aliases: dict[str, str]) -> TableModel:
     if found is None:
         raise _missing(step.name, value)
     return found
+
+
+def _as_asked(step: Step, table: TableModel) -> str:
+    """The table by the property that the client named it by: clients look for the first guid in the address."""
+    by_name = step.arguments is not None and step.arguments[0].name == "LogicalName"
+    return f"EntityDefinitions(LogicalName='{table.name}')" if by_name else f"EntityDefinitions({table.id})"
 
 
 def _named(step: Step, aliases: dict[str, str]) -> tuple[str, str]:
@@ -118,8 +130,8 @@ def _attribute(
     if step.arguments is None:
         if inquiry.method != "POST":
             raise not_allowed(inquiry.method, ALL)
-        made = add_attribute(writing, table.name, json_body(inquiry, session.references))
-        return f"EntityDefinitions({table.id})/Attributes({metadata_id(table.name, made.name)})"
+        made = add_attribute(writing, table.name, _body(session, inquiry))
+        return f"Attributes({metadata_id(table.name, made.name)})"
     name, value = _named(step, aliases)
     names: dict[str, Any] = {
         "MetadataId": lambda one: metadata_id(table.name, one.name),
@@ -130,7 +142,7 @@ def _attribute(
     if column is None:
         raise _missing("Attributes", value)
     if inquiry.method in ("PUT", "PATCH"):
-        change_attribute(writing, table.name, column.name, json_body(inquiry, session.references))
+        change_attribute(writing, table.name, column.name, _body(session, inquiry))
     elif inquiry.method == "DELETE":
         delete_attribute(writing, table.name, column.name)
     else:
@@ -144,8 +156,8 @@ def _key(
     if step.arguments is None:
         if inquiry.method != "POST":
             raise not_allowed(inquiry.method, ALL)
-        made = add_key(writing, table.name, json_body(inquiry, session.references))
-        return f"EntityDefinitions({table.id})/Keys({relations.key_id(table, made)})"
+        made = add_key(writing, table.name, _body(session, inquiry))
+        return f"Keys({relations.key_id(table, made)})"
     name, value = _named(step, aliases)
     names: dict[str, Any] = {
         "MetadataId": lambda one: relations.key_id(table, one),
@@ -170,7 +182,7 @@ def _relationship(
     if step.arguments is None:
         if inquiry.method != "POST":
             raise not_allowed(inquiry.method, ALL)
-        made = create_relationship(writing, json_body(inquiry, session.references))
+        made = create_relationship(writing, _body(session, inquiry))
         return f"RelationshipDefinitions({relations.relationship_id(made)})"
     name, value = _named(step, aliases)
     if name == "LogicalName":

@@ -61,7 +61,8 @@ class Target:
 class Call:
     """One call. Blocking work may be done in it: it runs in a thread.
 
-    parameters   by name, as JSON values; of a function, literals as JSON writes them and aliases as they were given.
+    parameters   by name, as JSON values, numbers with a point as Decimal; of a function, literals as JSON writes them
+                 and aliases as they were given.
                  What a reference looks like: {"@odata.id": "contacts(…)"} or {"@odata.type": …, "contactid": …}
     target       what it is bound to; the row is not known to exist
     root         what links begin with, `https://host/api/data/v9.2/`
