@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from unify.privacy.erase import Erasure
     from unify.privacy.subject import Subject
     from unify.spec import Segment
+    from unify.verbs.custom_apis import CustomApis
     from unify.verbs.insights import Insights
     from unify.verbs.measures import Given, MeasureHandle
     from unify.verbs.segment import SegmentHandle
@@ -124,6 +125,20 @@ class Instance(Building):
     def resolve_all(self, entity: str, records: Any, *, why: bool = False) -> "list[Resolution]":
         """`resolve` for each of many records by itself: a list of dicts, or a pandas, polars or Arrow table."""
         return self.resolving().resolve_all(entity, records, why=why)
+
+    def custom_apis(self, *handlers: Any, names: Sequence[str] = ()) -> "CustomApis":
+        """Operations that others add, and the product's own three; docs/custom-apis.md.
+
+        handlers   functions with @custom_api, @plugin or @step, or modules of them
+        names      entry points of the group `unify.custom_apis`: their code is loaded
+        """
+        from unify.verbs.custom_apis import of_instance
+
+        return of_instance(self, handlers, names)
+
+    def call(self, name: str, /, **parameters: Any) -> dict[str, Any]:
+        """One of the custom APIs that need no further code, by name: `call("unify_RefreshSegment", Segment="vip")`."""
+        return self.custom_apis().call(name, **parameters)
 
     def review(self, limit: int | None = 20) -> "Review":
         """Doubtful links that nobody decided on, the most urgent first; docs/review.md. `limit` None: all."""

@@ -4,7 +4,7 @@ Each call has a transaction of its own, which is undone when the code fails.
 """
 
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -31,7 +31,13 @@ def steps_of(found: Registered) -> dict[str, Step]:
     return {step.id: step for of in found.steps.values() for step in of if step.mode is Mode.ASYNC}
 
 
-def work_off(path: Path, loaded: Loaded, *, opened: Callable[[], Opened] | None = None, failed: Failed = silent) -> int:
+def work_off(
+    path: Path,
+    loaded: Loaded,
+    *,
+    opened: Callable[[], AbstractContextManager[Opened]] | None = None,
+    failed: Failed = silent,
+) -> int:
     """Call what waits in an instance now; how many steps were called, with success or without."""
     store = RecordStore(path)
     with store.read() as reading:
@@ -53,7 +59,7 @@ def _call(
     pending: Pending,
     step: Step,
     found: Registered,
-    opened: Callable[[], Opened] | None,
+    opened: Callable[[], AbstractContextManager[Opened]] | None,
     failed: Failed,
 ) -> str | None:
     """Why it failed, without anything of its inside; None: it did not."""

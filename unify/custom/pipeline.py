@@ -24,7 +24,7 @@ from unify.custom.registered import Registered, registered
 from unify.custom.types import World, default, fits, read
 from unify.dataverse.errors import DataverseError
 from unify.dataverse.model import model_of
-from unify.dataverse.writes import located, organization_of, parse_reference
+from unify.dataverse.writes import located, organization_of, parse_reference, writer_of
 from unify.opened import Opened
 from unify.records import Reading, RecordStore, Writing
 
@@ -38,13 +38,14 @@ CURRENT: Final[ContextVar[Context | None]] = ContextVar("custom_api", default=No
 
 @dataclass(frozen=True)
 class Request:
-    """What is called. `inputs`: JSON values by name, without the target. `depth`: of the operation itself."""
+    """What is called. `inputs`: by name, without the target: JSON, or values of Python. `depth`: of the operation."""
 
     api: str
     inputs: Mapping[str, Any]
     target: EntityReference | None = None
     depth: int = 1
     correlation: str = ""
+    python: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,13 @@ class Pipeline:
     ) -> None:
         self._submit = submit
         self._path, self._store, self._loaded, self._who = path, RecordStore(path), loaded, who
-        self._instance, self._begin, self._failed = instance, begin or self._store.write, failed
+        self._instance, self._begin, self._failed = instance, begin or self._write, failed
+
+    @contextmanager
+    def _write(self) -> Iterator[Writing]:
+        with self._store.write() as writing:
+            writer_of(writing, self._who.principal)  # what it writes is somebody's
+            yield writing
 
     @property
     def code(self) -> Loaded:
@@ -95,7 +102,9 @@ class Pipeline:
             execution = self.execution(stack)
             reading = execution.reading()
             api = registered(reading, self._loaded).api(request.api)
-            inputs = self._inputs(api, request, reading)
+            if request.python:
+                self._check_python(api, request.inputs)
+            inputs = dict(request.inputs) if request.python else self._inputs(api, request, reading)
             answer = self._run(execution, api, inputs, request)
             if execution.doomed and execution.wrote:
                 raise OperationFailedError(api.name, request.correlation)

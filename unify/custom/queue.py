@@ -33,6 +33,8 @@ KEPT: Final = timedelta(days=7)
 """That ended ones stay listed."""
 DEAD_AFTER: Final = timedelta(minutes=10)
 """One in progress for so long has lost its process: handlers are to be shorter."""
+ORPHAN: Final = timedelta(hours=1)
+"""So long it waits for a step that nobody here knows: another process may have the code of it."""
 AGAIN_S: Final = (5, 60)
 """Seconds after a failed attempt; after the last of them it has failed."""
 FEW: Final = 100
@@ -145,7 +147,7 @@ def claim(
 ) -> list[Pending]:
     """Take what waits, oldest first, a hundred at most, and mark it as in progress.
 
-    steps      those there are, by id; what waits for one that is gone has failed
+    steps      those there are, by id; what waits for one that is gone fails after an hour
     endpoints  steps of endpoints, or those of plug-in types
     """
     at = now or datetime.now(UTC)
@@ -158,7 +160,8 @@ def claim(
             values = row.values
             id_, step = str(values["asyncoperationid"]), steps.get(str(values["owningextensionid"]))
             if step is None:
-                _end(writing, id_, Status.FAILED, "the step is not there any more", at)
+                if isinstance(values["createdon"], datetime) and values["createdon"] < at - ORPHAN:
+                    _end(writing, id_, Status.FAILED, "the step is not there any more", at)
                 continue
             if (step.endpoint is not None) != endpoints or len(found) >= FEW:
                 continue

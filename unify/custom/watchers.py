@@ -15,6 +15,7 @@ from unify.custom.pipeline import CURRENT, Failed, Pipeline, check_depth, organi
 from unify.custom.privileges import holds
 from unify.custom.registered import registered
 from unify.dataverse.model import model_of
+from unify.dataverse.writes import rules as write_rules
 from unify.dataverse.writes import watching
 from unify.dataverse.writes.session import Session
 from unify.dataverse.writes.watching import Happening, Message
@@ -50,6 +51,10 @@ class Steps:
         self._code[place.resolve()] = loaded
         if failed is not None:
             self.failed = failed
+
+    def own(self, instance: Path) -> Loaded | None:
+        """What was said of this very instance."""
+        return self._code.get(instance.resolve())
 
     def code(self, instance: Path) -> Loaded:
         """What can be called in an instance."""
@@ -103,6 +108,7 @@ class Steps:
                 if name not in was or was[name] != value:
                     happening.table.attribute(name)
                     happening.values[name] = value
+            write_rules.names(happening.table, happening.values, happening.before.values if happening.before else None)
 
     @contextmanager
     def _context(self, happening: Happening) -> Iterator[Any]:

@@ -6,16 +6,37 @@ unify_RefreshSegment      find a segment's members anew                   stewar
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, Protocol, cast
 
 from unify.core.errors import StoreError, UnifyError
 from unify.core.resolutions import Resolution
-from unify.custom import Context, Loaded, OperationRefused, collected, custom_api, load
+from unify.custom import (
+    STEPS,
+    Context,
+    CustomApi,
+    EntityReference,
+    Loaded,
+    OperationRefused,
+    Pipeline,
+    Request,
+    Who,
+    collected,
+    custom_api,
+    load,
+)
+from unify.custom.background import work_off
 from unify.custom.events import EVENTS
+from unify.custom.privileges import SYSTEM
+from unify.custom.registered import registered
+from unify.dataverse.model import ready
+from unify.dataverse.writes import Writer, organization_of, user_id
+from unify.opened import Opened
+from unify.records import RecordStore
 from unify.verbs.segment import SegmentHandle
 from unify.verbs.segments import Segments
 
@@ -160,9 +181,73 @@ def _refusing() -> Iterator[None]:
         raise OperationRefused(error.message, WRONG, status=status, where=error.where, hint=error.hint) from error
 
 
+class CustomApis:
+    """Operations of an instance, called from Python: `apis.call("acme_Score", Customer="…")`, `apis["acme_Score"]`."""
+
+    def __init__(self, instance: Opened, loaded: Loaded) -> None:
+        self._instance, self._loaded = instance, loaded
+        self._store = RecordStore(instance.path)
+        ready(self._store)
+        STEPS.use(instance.path, loaded)
+
+    def call(self, name: str, /, *, target: EntityReference | None = None, **parameters: Any) -> dict[str, Any]:
+        """Its answer, by response property. Values are those of Python: docs/custom-apis.md.
+
+        target   of an API that is bound to an entity
+        DataverseError when there is no such API, a parameter does not fit, or it refuses: OperationRefused.
+        """
+        with self._store.read() as reading:
+            user, unit = user_id(reading, LOCAL), organization_of(reading)[1]
+        who = Who(LOCAL, Writer(user, unit, datetime.now(UTC)), lambda privilege: privilege != SYSTEM)
+        pipeline = Pipeline(self._instance.path, self._loaded, who, instance=self._instance, failed=_raise)
+        answer = pipeline.call(Request(name, parameters, target, python=True))
+        self.work_off()
+        return dict(answer.outputs)
+
+    def work_off(self) -> int:
+        """Call what steps were queued for, as the service does by itself; how many."""
+        return work_off(self._instance.path, self._loaded, opened=lambda: nullcontext(self._instance))
+
+    def all(self) -> list[CustomApi]:
+        """Those that can be called, by name."""
+        with self._store.read() as reading:
+            found = registered(reading, self._loaded).apis
+        return [found[name] for name in sorted(found) if found[name].complete]
+
+    def __getitem__(self, name: str) -> CustomApi:
+        """One; DataverseError for one that is not there."""
+        with self._store.read() as reading:
+            return registered(reading, self._loaded).api(name)
+
+    def __iter__(self) -> Iterator[CustomApi]:
+        return iter(self.all())
+
+    def __len__(self) -> int:
+        return len(self.all())
+
+    def __repr__(self) -> str:
+        return "\n".join([f"<CustomApis of {self._instance.path}: {len(self)}>", *(f"  {api.name}" for api in self)])
+
+
+def _raise(_what: str, _correlation: str, error: BaseException) -> None:
+    """Whoever calls from Python sees why code failed."""
+    raise error
+
+
+LOCAL: Final = "local"
+"""The principal of whoever calls from Python: the machine lets them at the files anyway."""
 SHIPPED: Final[Loaded] = collected([resolve_customer, explain_membership, refresh_segment, *EVENTS.values()], "unify")
 
 
 def loaded(names: tuple[str, ...] = ()) -> Loaded:
     """What the product brings, and the entry points that the configuration names. SpecError."""
     return SHIPPED + load(names)
+
+
+def of_instance(instance: Opened, handlers: Sequence[Any], names: Sequence[str]) -> CustomApis:
+    """See Instance.custom_apis: nothing named means what was named before, at first the product's own."""
+    before = STEPS.own(instance.path)
+    if before is not None and not handlers and not names:
+        return CustomApis(instance, before)
+    found = loaded(tuple(names))
+    return CustomApis(instance, found + collected(handlers, "local") if handlers else found)

@@ -106,7 +106,9 @@ class Work:
         members = [item] if item.inquiry is not None else list(item.members)
         before = dict(self._references)
         try:
-            return await self._hosted.ask(lambda instance: self._answers(instance, members, item.inquiry is None))
+            return await self._hosted.ask_as(
+                self._caller, lambda instance: self._answers(instance, members, item.inquiry is None)
+            )
         except _UndoneError as undone:
             self._references = before
             wanted = preferences_of(undone.item.inquiry.headers if undone.item.inquiry else {}).annotation

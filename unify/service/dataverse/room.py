@@ -90,7 +90,7 @@ class DataverseRoom:
             session.settle()
             return made
 
-        return await hosted.ask(work)
+        return await hosted.ask_as(caller, work)
 
     def refusal(self, scope: Scope, error: Exception, status: int) -> tuple[bytes, Headers]:
         """See Room."""
