@@ -41,7 +41,7 @@ from unify.spec import Entity
 
 # Scratch tables have a # in their names, which no entity's table can have.
 FilesOrFrame = object
-"""None: the entity's own files. A list of paths: these files. Anything else: a frame, see frames.py."""
+"""None: the entity's own files. A list of paths: these files. A Source: that. Anything else: a frame, see frames.py."""
 
 
 @dataclass(slots=True)
@@ -137,6 +137,8 @@ def _leave_out(engine: Engine, staged: _Staged, name: str, entity: Entity, erase
 def _source(name: str, entity: Entity, data: FilesOrFrame, base: Path) -> Source:
     if data is None:
         return open_source(entity, resolve_files(entity, base))
+    if isinstance(data, Source):
+        return data
     if isinstance(data, (list, tuple)) and data and all(isinstance(p, (str, Path)) for p in data):
         return open_source(entity, describe_files([base / p for p in data], entity, base))
     try:
@@ -154,7 +156,11 @@ def _stage(
     check_names(entity, source.columns, where)
     staged = _Staged(source, f"{table}#rows", f"{table}#unread")
     try:
-        engine.load(staged.rows, source.reader())
+        if source.query is not None:
+            why = "rows of the run before, and what changed since"
+            engine.build(Step(staged.rows, source.query, why, source.scratch, releases=source.scratch))
+        else:
+            engine.load(staged.rows, source.reader())
     except Exception:
         if source.error is not None:
             raise source.error from None

@@ -8,6 +8,7 @@ import pyarrow as pa
 from ingest.csv_records import BadRow
 from ingest.files import DataFile
 from ingest.types import ColumnType
+from unify.core.steps import Query
 
 FILE, LINE = "file_no", "line"
 _HEAD = [pa.field(FILE, pa.int32()), pa.field(LINE, pa.int64())]
@@ -27,6 +28,8 @@ class Source:
     quoted    per column: written as text where the format tells text from numbers (JSON), so never a number or boolean
     schema    of the batches: FILE, LINE, then c0, c1, …
     files     in order; FILE is the place in it
+    query     where the rows lie in the engine already: SQL that gives them as `schema` says, instead of batches
+    scratch   tables that it reads, for nobody else
     bad       (place of the file, row that cannot be read)
     """
 
@@ -40,6 +43,8 @@ class Source:
     bad: list[tuple[int, BadRow]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     rows: int = 0
+    query: Query | None = None
+    scratch: tuple[str, ...] = ()
     error: Exception | None = None
 
     def reader(self) -> pa.RecordBatchReader:

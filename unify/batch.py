@@ -8,7 +8,7 @@ What a job does not make anew it carries over from the published generation, so 
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from ingest.entities import write_entities
 from ingest.labels import check_labels
 from ingest.lists import load_lists
 from ingest.load import load
+from ingest.record_tables import load_records, with_keys
 from ingest.report import LoadReport
 from segments.activities import ActivitiesMade, make_activities
 from segments.measures.checks import check_measures
@@ -46,6 +47,7 @@ from unify.incremental import state
 from unify.incremental.customers import make_customers
 from unify.incremental.planning import ANEW, Course, set_course
 from unify.privacy.ledger import erased
+from unify.records import RecordStore
 from unify.spec import Project
 from unify.store import Build, Generation, Lease, NewMembers, Store
 from unify.store.written import WrittenRow, WrittenRows, digest_of
@@ -108,6 +110,7 @@ def run_job(store: Store, job: Job, *, wait: float | None = None, progress: Prog
     """
     if job.purpose == "conflate":
         plan_of(job.project)  # raises when there is none: a run would only copy the generation
+    job = replace(job, project=with_keys(job.project, RecordStore(store.path)))
     _check_frames(job)
     with store.lease(job.purpose, wait) as lease:
         return _Run(store, job, lease, progress).go()
@@ -122,7 +125,7 @@ def _check_frames(job: Job) -> None:
                 hint=did_you_mean(name, job.project.entities),
             )
     for name, entity in job.project.entities.items():
-        if job.ingest and not entity.files and name not in job.frames:
+        if job.ingest and not entity.files and not entity.records and name not in job.frames:
             raise SpecError(
                 f"{name} has no files and no frame was given for it",
                 where=f"sources.{name}",
@@ -135,6 +138,7 @@ class _Run:
 
     def __init__(self, store: Store, job: Job, lease: Lease, progress: Progress) -> None:
         self.store, self.job, self.lease, self.progress = store, job, lease, progress
+        self.records = RecordStore(store.path)
         self.started = datetime.now(UTC)
         self.clock = perf_counter()
         self.erased = erased(store)
@@ -194,7 +198,15 @@ class _Run:
         frames, now = job.frames, self.started
         written = {name: digest_of(rows) for name, rows in self.written.items()}
         self.course = set_course(
-            job.project, frames, job.base, now, at, reads=job.ingest, full=job.full, written=written
+            job.project,
+            frames,
+            job.base,
+            now,
+            at,
+            reads=job.ingest,
+            full=job.full,
+            written=written,
+            records=self.records,
         )
         self.course.takes_over &= job.conflate and job.project.conflation is not None
 
@@ -293,19 +305,17 @@ class _Run:
     def _loaded(self, engine: DuckDBEngine, name: str) -> LoadReport:
         """One entity's tables: those of the generation before where it would be loaded just so."""
         job, entity = self.job, self.job.project.entity(name)
+        given: dict[str, Any] = {
+            "base": job.base, "now": self.started, "written": self.written.get(name, ()), "erased": self.erased
+        }  # fmt: skip
+        if entity.records and name not in job.frames:
+            since = self.course.since(name)
+            reads = partial(load_records, engine, name, entity, self.records, since=since, previous=PREVIOUS, **given)
+        else:
+            reads = partial(load, engine, name, entity, job.frames.get(name), **given)
         return self.course.loaded(
             name,
-            partial(
-                load,
-                engine,
-                name,
-                entity,
-                job.frames.get(name),
-                base=job.base,
-                now=self.started,
-                written=self.written.get(name, ()),
-                erased=self.erased,
-            ),
+            reads,
             partial(_carry, engine, [table_of(name), corrupt_table_of(name)]),
         )
 

@@ -9,6 +9,7 @@ from unify.core.documents import project_of, read_project
 from unify.core.errors import SpecError
 from unify.core.progress import Progress, silent
 from unify.opened import Opened
+from unify.records import RecordStore
 from unify.spec import Project
 from unify.store import Generation
 
@@ -68,7 +69,7 @@ class Building(Opened):
         if project is None:
             check_means(options.get("memory_limit"), options.get("threads"))
             return suggest(self.project(), base=Path.cwd(), store=self.store, **options)
-        return suggest_plan(project, **options)
+        return suggest_plan(project, records=RecordStore(self.path), **options)
 
     def rollback(self, generation: int, *, wait: float | None = None) -> Generation:
         """Publish a kept generation again; StoreError naming the kept ones when it is not kept."""

@@ -14,11 +14,13 @@ from typing import Any
 
 from pydantic import computed_field
 
+from ingest.columns import check_names
 from ingest.customer_lists import load_customer_lists
 from ingest.filters import filter_predicate
 from ingest.labels import check_labels
 from ingest.lists import load_lists
 from ingest.load import load
+from ingest.record_tables import key_of, keyed, types_of
 from ingest.sniff import sniff
 from ingest.types import parse_type
 from segments.activities import make_activities
@@ -37,6 +39,7 @@ from unify.core.names import quote, table_of
 from unify.core.reports import Report
 from unify.core.steps import Query, Step
 from unify.engines.duckdb import DuckDBEngine
+from unify.records import RecordStore, Table
 from unify.spec import Project
 
 
@@ -87,22 +90,50 @@ class ValidationReport(Report):
 
 
 def validate_project(
-    project: Project, base: Path, frames: Mapping[str, Any] | None = None, *, where: str = ""
+    project: Project,
+    base: Path,
+    frames: Mapping[str, Any] | None = None,
+    *,
+    where: str = "",
+    records: RecordStore | None = None,
 ) -> ValidationReport:
     """Everything wrong with a project, and its rules as sentences.
 
     base    the folder that its paths are relative to
     frames  entity to a pandas, polars or Arrow table, for entities that have no files
     where   how the report calls the project; default: its name
+    records where the project's record tables lie; None: only those are known that every instance has
     """
+    tables = _record_tables(project, records)
+    keyed_project = keyed(project, {name: key_of(table) for name, table in tables.items()})
     with DuckDBEngine(threads=1) as engine:
-        return _Validation(engine, project, base, frames or {}).report(where or project.name)
+        return _Validation(engine, keyed_project, base, frames or {}, tables).report(where or project.name)
+
+
+def _record_tables(project: Project, records: RecordStore | None) -> dict[str, Table]:
+    """The record table of every entity that has one, where it is known."""
+    from unify.dataverse.model import shipped_record_tables
+
+    known = dict(shipped_record_tables())
+    if records is not None:
+        with records.read() as reading:
+            known |= reading.tables()
+    named = {name: entity.records for name, entity in project.entities.items() if entity.records}
+    return {name: known[table] for name, table in named.items() if table in known}
 
 
 class _Validation:
     """One validation in a scratch database."""
 
-    def __init__(self, engine: DuckDBEngine, project: Project, base: Path, frames: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        engine: DuckDBEngine,
+        project: Project,
+        base: Path,
+        frames: Mapping[str, Any],
+        tables: Mapping[str, Table],
+    ) -> None:
+        self.tables = tables
         self.engine, self.project, self.base, self.frames = engine, project, base, frames
         self.problems: list[str] = []
         self.warnings: list[str] = []
@@ -148,7 +179,11 @@ class _Validation:
 
     def _entity(self, name: str) -> None:
         entity = self.project.entity(name)
-        if not entity.files and name not in self.frames:
+        if entity.records and name not in self.tables and name not in self.frames:
+            said = f"{name}: {entity.records!r} is no record table that every instance has, and was not looked at"
+            self.warnings.append(f"{said}; a run on its instance sees it")
+            return
+        if not entity.files and not entity.records and name not in self.frames:
             self.warnings.append(f"{name} has no files: its data comes from Python and was not looked at")
             return
         if not self._attempt(lambda: self._look(name)):
@@ -162,6 +197,9 @@ class _Validation:
         if name in self.frames:
             loaded = load(self.engine, name, entity, self.frames[name], base=self.base)
             types = {c.name: c.type for c in loaded.columns}
+        elif entity.records:
+            types = types_of(self.tables[name])
+            check_names(entity, list(types), name)
         else:
             types = sniff(entity, self.base, where=name, engine=self.engine)
         self.types[name] = types

@@ -74,7 +74,7 @@ MEANING = {
     ("Projected", "attributes"): "Names of columns.",
     ("Projected", "path"): "Relations from Customer to the rows.",
     ("Entity", "format"): "How the files are written; otherwise told by their ending.",
-    ("Entity", "key"): "The column that identifies a row.",
+    ("Entity", "key"): "The column that identifies a row. Required, but of a record table it is known.",
     (
         "Entity",
         "type",

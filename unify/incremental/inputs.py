@@ -7,6 +7,7 @@ its content is hashed, at 1 GB/s, so that a file that was only touched, or expor
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from functools import cache
 from importlib.metadata import version
@@ -19,7 +20,9 @@ import pyarrow as pa
 from ingest.files import describe_files, resolve_files
 from ingest.frames import frame_table
 from ingest.incremental import resolve
+from ingest.record_tables import state_of, table_of_records
 from unify.core.errors import UnifyError
+from unify.records import RecordStore
 from unify.spec import Entity
 
 AT_REST_NS = 2_000_000_000
@@ -57,7 +60,13 @@ def code() -> Text:
 
 
 def source_inputs(
-    name: str, entity: Entity, data: object, base: Path, now: datetime, before: Mapping[str, Any] | None
+    name: str,
+    entity: Entity,
+    data: object,
+    base: Path,
+    now: datetime,
+    before: Mapping[str, Any] | None,
+    records: RecordStore | None = None,
 ) -> dict[str, Any] | None:
     """What an entity is loaded from; None when only loading it can tell.
 
@@ -68,6 +77,8 @@ def source_inputs(
     if data is not None and not _are_paths(data):
         found = _frame_hash(data)
         return None if found is None else {**spec, "frame": found}
+    if data is None and entity.records:
+        return _of_records(spec, name, entity, records)
     try:
         hours: dict[Path, str] = {}
         waiting: list[str] = []
@@ -89,6 +100,31 @@ def source_inputs(
     return {**spec, "files": seen, "waiting": waiting}
 
 
+def _of_records(spec: dict[str, Any], name: str, entity: Entity, records: RecordStore | None) -> dict[str, Any] | None:
+    if records is None:
+        return None
+    with records.read() as reading:
+        try:
+            state = asdict(state_of(reading, table_of_records(reading, entity, name).name))
+        except UnifyError:
+            return None  # loading it says what is wrong
+    return {**spec, "clock": state.pop("clock"), "records": state}
+
+
+def since(before: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> int:
+    """The clock of the record store when a record table was taken in, by the declaration and definition of now; or 0.
+
+    Rows that were written over it by themselves lie in the generation before among its own: then it is read anew.
+    """
+    if before is None or now is None or "records" not in before or "records" not in now:
+        return 0
+    if "written" in before or "written" in now:
+        return 0
+    same = all(before[said] == now[said] for said in ("name", "spec", "code"))
+    same &= before["records"]["definition"] == now["records"]["definition"]
+    return int(before["clock"]) if same and before["clock"] <= now["clock"] else 0
+
+
 def same_source(before: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> bool:
     """Whether an entity would be loaded into the same tables."""
     return before is not None and now is not None and _content(before) == _content(now)
@@ -97,7 +133,7 @@ def same_source(before: Mapping[str, Any] | None, now: Mapping[str, Any] | None)
 def _content(inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Without what only tells whether files must be read: places and times."""
     files = [(f["name"], f["hour"], f["size"], f["sha256"]) for f in inputs.get("files", [])]
-    return {k: v for k, v in inputs.items() if k != "files"} | {"files": [list(f) for f in files]}
+    return {k: v for k, v in inputs.items() if k not in {"files", "clock"}} | {"files": [list(f) for f in files]}
 
 
 def _are_paths(data: object) -> bool:

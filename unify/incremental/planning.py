@@ -16,6 +16,7 @@ from unify.core.reports import IncrementalReport, SourceChange, StageChange
 from unify.core.steps import Query
 from unify.engines.duckdb import DuckDBEngine
 from unify.incremental import inputs, state
+from unify.records import RecordStore
 from unify.spec import Project
 
 CONFLATION = "conflation"
@@ -65,6 +66,13 @@ class Course:
         self.made[stage] = (now, asdict(report))
         return report
 
+    def since(self, entity: str) -> int:
+        """The clock of the record store when an entity was taken in; 0: not by an equal declaration, read it all."""
+        before, now = self.known.get(SOURCE + entity), self.sources.get(entity)
+        if before is None or before[1]["rows_quarantined"]:  # those lie in no table that could be gone on from
+            return 0
+        return inputs.since(before[0], now)
+
     def keep_source(self, entity: str) -> None:
         """An entity that this run does not read."""
         if (before := self.known.get(SOURCE + entity)) is not None:
@@ -112,12 +120,14 @@ def set_course(
     reads: bool,
     full: bool = False,
     written: Mapping[str, str] = MappingProxyType({}),
+    records: RecordStore | None = None,
 ) -> Course:
     """Look at the files and at the generation before (number and file).
 
     reads   the run ingests; otherwise the sources are those of the generation before
     full    nothing is taken over, whatever there is
     written  entity → digest of the rows that were written one by one
+    records  where the record tables of the project lie
     """
     known = {} if before is None or full else _known(before[1])
     course = Course(known=known, previous=before[0] if before else None, plan=plan_inputs(project))
@@ -127,7 +137,7 @@ def set_course(
         if reads:
             data = frames.get(name)
             last = stage[0] if stage else None
-            found = inputs.source_inputs(name, entity, data, base, now, last)
+            found = inputs.source_inputs(name, entity, data, base, now, last, records)
             if found is not None and name in written:
                 found["written"] = written[name]
             course.sources[name] = found

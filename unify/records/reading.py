@@ -136,10 +136,20 @@ class Reading:
         sql = f"SELECT * FROM {place(table)} WHERE {VERSION} > ? ORDER BY {VERSION}"
         rows = [row_of(known, found) for found in self.connection.execute(sql, (since,))]
         there = {tuple(row.values[c] for c in known.key) for row in rows}
-        gone = [(key, v) for key, v in self._gone(known, since) if key not in there] if since else []
+        gone = [(key, v) for key, v in self.gone(table, since) if key not in there] if since else []
         return Changes(rows, gone, self.version)
 
-    def _gone(self, table: Table, since: int) -> Iterator[tuple[tuple[Value, ...], int]]:
+    def state(self, table: str) -> tuple[int, int]:
+        """Version of its definition, and of the latest write to it as far as that is known; 0: there was none."""
+        self.table(table)
+        defined = self.connection.execute("SELECT version FROM definitions WHERE name = ?", (table,)).fetchone()[0]
+        there = self.connection.execute(f"SELECT max({VERSION}) FROM {place(table)}").fetchone()[0]
+        gone = self.connection.execute("SELECT max(version) FROM gone WHERE name = ?", (table,)).fetchone()[0]
+        return int(defined), max(int(there or 0), int(gone or 0))
+
+    def gone(self, name: str, since: int) -> Iterator[tuple[tuple[Value, ...], int]]:
+        """Keys of rows that were deleted after a version, each once with its latest; some may be there again."""
+        table = self.table(name)
         sql = "SELECT key, max(version) FROM gone WHERE name = ? AND version > ? GROUP BY key ORDER BY 2"
         columns = [table.column(name) for name in table.key]
         for held, version in self.connection.execute(sql, (table.name, since)):

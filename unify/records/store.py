@@ -7,6 +7,7 @@ the order of commits: whoever has read up to a version has missed nothing before
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,8 @@ from unify.records.writing import Writing
 
 FILE: Final = "records.sqlite"
 BUSY_S: Final = 30.0
+REMEMBERED: Final = timedelta(days=7)
+"""How long the store knows which rows were deleted: as long as Dataverse's tokens of change are good for."""
 FORMAT: Final = 1
 """Of the file (`PRAGMA user_version`)."""
 
@@ -49,14 +52,18 @@ class RecordStore:
                 _initialise(connection)
             connection.execute("BEGIN IMMEDIATE")
             try:
-                yield Writing(connection)
+                writing = Writing(connection)
+                yield writing
+                if writing.deleted:
+                    writing.purge(datetime.now(UTC) - REMEMBERED)
             except BaseException:
                 connection.rollback()
                 raise
             connection.commit()
 
     def _connect(self) -> sqlite3.Connection:
-        connection = _set_up(sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None))
+        # Arrow's readers are drawn from whatever thread the engine works in, one at a time.
+        connection = _set_up(sqlite3.connect(self.path, BUSY_S, isolation_level=None, check_same_thread=False))
         connection.execute("PRAGMA synchronous = FULL")
         return connection
 

@@ -27,7 +27,12 @@ AT_ONCE: Final = 10_000
 
 
 class Writing(Reading):
-    """A transaction of a writer: what `Reading` does, on what it has written itself too."""
+    """A transaction of a writer: what `Reading` does, on what it has written itself too.
+
+    deleted   rows were deleted in it
+    """
+
+    deleted = False
 
     def define(self, table: Table) -> None:
         """Make a table, or widen it: see `definitions.extend`. SpecError."""
@@ -161,6 +166,7 @@ class Writing(Reading):
         return self._remember(table, held, moment(datetime.now(UTC)))
 
     def _remember(self, table: str, held: list[Any], at: str) -> int:
+        self.deleted = True
         new = self._next()
         sql = "INSERT INTO gone (name, key, version, at) VALUES (?, ?, ?, ?)"
         self.connection.execute(sql, (table, json.dumps(held, ensure_ascii=False), new, at))
@@ -172,6 +178,15 @@ class Writing(Reading):
         found = [row[0] for row in self.connection.execute(sql, (moment(before),)).fetchall()]
         if found:
             self.connection.execute("UPDATE clock SET purged = max(purged, ?)", (max(found),))
+
+    def forget(self, table: str, keys: Iterable[Sequence[Value]]) -> None:
+        """Forget that these rows were ever there. Who follows any table must read it anew: it is not told of them."""
+        known = self.table(table)
+        columns = [known.column(name) for name in known.key]
+        for key in keys:
+            held = json.dumps([stored(c, value) for c, value in zip(columns, key, strict=True)], ensure_ascii=False)
+            self.connection.execute("DELETE FROM gone WHERE name = ? AND key = ?", (table, held))
+        self.connection.execute("UPDATE clock SET purged = version")
 
     def remove_column(self, table: str, column: str, about: Mapping[str, Any]) -> None:
         """Take a column away, with what lies in it; `about` is kept from now on. SpecError for one of a key."""

@@ -3,7 +3,8 @@
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticKnownError
 
 from unify.spec.base import Noun, Strings, one_or_many
 
@@ -82,6 +83,8 @@ class Entity(Noun):
     """One table of a source.
 
     files        a path, glob, folder or list of them, relative to the project file; absent when data comes from Python
+    records      instead of files: a record table of the instance, e.g. the Dataverse table `contact`. Its columns have
+                 types and its rows a key, so none of these is declared
     duplicates   what happens to rows that share a key: `best` keeps the row that is most filled, then the one with the
                  largest values (the same answer for any row order); `first` and `last` go by file order; `quarantine`
                  keeps none of them. Rows not kept go to the corrupt table with the reason.
@@ -89,8 +92,9 @@ class Entity(Noun):
     """
 
     files: Annotated[tuple[str, ...], BeforeValidator(one_or_many)] = ()
+    records: str | None = Field(default=None, min_length=1)
     format: FileFormat | None = None
-    key: str
+    key: str = Field(default="", validate_default=True)
     type: EntityType = "profile"
     timestamp: str | None = None
     labels: dict[str, str] = {}
@@ -105,6 +109,13 @@ class Entity(Noun):
     drift: Literal["stop", "accept"] = "stop"
     incremental: Incremental | None = None
 
+    @field_validator("key")
+    @classmethod
+    def _key_is_there(cls, key: str, info: ValidationInfo) -> str:
+        if not key and info.data.get("records") is None:
+            raise PydanticKnownError("missing")
+        return key
+
     @field_validator("columns")
     @classmethod
     def _names_differ_by_more_than_case(cls, columns: dict[str, Column]) -> dict[str, Column]:
@@ -113,6 +124,16 @@ class Entity(Noun):
             if (other := seen.setdefault(name.casefold(), name)) != name:
                 raise ValueError(f"columns {other!r} and {name!r} differ only in case")
         return columns
+
+    @model_validator(mode="after")
+    def _one_kind_of_source(self) -> Self:
+        if self.records is None:
+            return self
+        told = {"files", "format", "columns", "dates", "csv", "incremental", "duplicates"} & self.model_fields_set
+        if told:
+            names = ", ".join(f"`{name}`" for name in sorted(told))
+            raise ValueError(f"a record table has rows, types and a key of its own: {names} is not for `records`")
+        return self
 
     @model_validator(mode="after")
     def _activity_has_a_time(self) -> Self:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from ingest.load import load
+from ingest.record_tables import load_records, with_keys
 from unify.core.errors import SourceError, SpecError
 from unify.core.names import quote, table_of
 from unify.core.progress import Progress, silent
@@ -17,6 +18,7 @@ from unify.engines.duckdb import DuckDBEngine
 from unify.proposal.known import COLUMNS, Known, known_pairs
 from unify.proposal.run import entities_of, work_out
 from unify.proposal.splink.plan import SplinkSettings, from_splink
+from unify.records import RecordStore
 from unify.spec import Project
 from unify.store import Store
 
@@ -32,6 +34,7 @@ def suggest(
     *,
     base: Path,
     store: Store | None = None,
+    records: RecordStore | None = None,
     frames: Mapping[str, Any] | None = None,
     labels: Labels | None = None,
     splink: SplinkSettings | None = None,
@@ -43,6 +46,7 @@ def suggest(
 
     base     folder that paths in the project are relative to
     store    take the tables of its published generation instead of reading files
+    records  where the project's record tables lie
     frames   entity → frame, instead of files
     labels   pairs of records of which somebody said whether they are one customer
     splink   settings of Splink to carry over, instead of working out a plan: docs/from-splink.md
@@ -50,6 +54,7 @@ def suggest(
     """
     if splink is not None and labels is not None:
         raise SpecError("labels sharpen a plan that is worked out", where="splink", hint="leave one of them out")
+    project = project if records is None else with_keys(project, records)
     entities = entities_of(project)
     with DuckDBEngine(memory_limit=memory_limit, threads=threads) as engine:
         if store is not None:
@@ -57,7 +62,11 @@ def suggest(
         else:
             for name in entities:
                 progress("suggest", f"read {name}")
-                load(engine, name, project.entity(name), (frames or {}).get(name), base=base)
+                entity = project.entity(name)
+                if entity.records and records is not None and name not in (frames or {}):
+                    load_records(engine, name, entity, records, base=base)
+                else:
+                    load(engine, name, entity, (frames or {}).get(name), base=base)
         if splink is not None:
             return from_splink(engine, project, splink)
         known = read_labels(labels, entities) if labels is not None else ()

@@ -37,7 +37,7 @@ from unify.dataverse.model.nouns import (
     Type,
     metadata_id,
 )
-from unify.dataverse.model.shipping import ready
+from unify.dataverse.model.shipping import ready, shipped_record_tables
 
 __all__ = [
     "CHOICES",
@@ -68,4 +68,5 @@ __all__ = [
     "metadata_id",
     "model_of",
     "ready",
+    "shipped_record_tables",
 ]

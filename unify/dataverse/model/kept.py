@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Final, TypeVar
 
 from unify.dataverse.model.nouns import (
+    CHOICES,
     AttributeModel,
     Cascade,
     Computed,
@@ -38,7 +39,13 @@ def record_table(table: TableModel, lookups: Iterable[OneToMany], *, revision: i
     """The record table of a table, and of the lookups it has; `revision`: of the shipped tables, 0 is a user's."""
     columns = tuple(column_of(a) for a in table.attributes.values() if a.computed is not Computed.VERSION)
     keys = {key.name: key.attributes for key in table.keys.values()}
-    about = {ABOUT: {"revision": revision, "table": _plain(table), "lookups": [_plain(one) for one in lookups]}}
+    labels = {
+        a.name: {str(o.value): o.label for o in a.options} for a in table.attributes.values() if a.type in CHOICES
+    }
+    about = {
+        "labels": labels,
+        ABOUT: {"revision": revision, "table": _plain(table), "lookups": [_plain(one) for one in lookups]},
+    }
     return Table(table.name, columns, (table.id_attribute,), keys, about)
 
 

@@ -1,7 +1,9 @@
 """The shipped tables, put into an instance: once, and again when a release brings more of them."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from uuid import uuid4
 
 from unify.dataverse.model.kept import about_of, intersect_table, lookup_from, record_table, table_from
@@ -19,10 +21,17 @@ def ready(store: RecordStore) -> None:
         ship(writing)
 
 
+@cache
+def shipped_record_tables() -> Mapping[str, Table]:
+    """The record tables that every instance has, by name."""
+    return {table.name: _merged(None, table) for table in TABLES}
+
+
 def is_ready(reading: Reading) -> bool:
     """The shipped tables of this release are there."""
     known = reading.tables()
-    return all((found := known.get(t.name)) is not None and _revision(found) >= REVISION for t in TABLES)
+    there = all((found := known.get(t.name)) is not None and _revision(found) >= REVISION for t in TABLES)
+    return there and reading.count("organization") > 0
 
 
 def ship(writing: Writing) -> None:

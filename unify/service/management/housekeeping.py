@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from unify.core.errors import LeaseHeldError
+from unify.records import RecordStore
 from unify.service.database import ServiceDatabase
 from unify.service.errors import ServiceError, not_found
 from unify.service.hosted import Hosted
@@ -63,7 +64,7 @@ class Housekeeping:
         return hosted
 
     def copy(self, source: Hosted, id_: str, said: dict[str, Any], by: str, at: str) -> Hosted:
-        """A new instance with the configuration of another: draft and segments; no data, no history."""
+        """A new instance with the configuration of another: draft, segments, record tables; no data, no history."""
         document = source.draft.now().document
         definitions = [d for kind in COPIED for d in source.store.definitions(kind)]
         made = self.create(id_, said, by, at)
@@ -71,6 +72,7 @@ class Housekeeping:
         for d in definitions:
             if not d.body.get("deleted"):
                 made.store.save_definition(d.kind, d.name, d.body)
+        _copy_record_tables(source.store.path, made.store.path)
         return made
 
     def delete(self, hosted: Hosted) -> None:
@@ -162,6 +164,16 @@ class Housekeeping:
             yield True
         finally:
             os.close(descriptor)
+
+
+def _copy_record_tables(source: Path, target: Path) -> None:
+    """Definitions of record tables: a project names them. Their rows are data and stay."""
+    with RecordStore(source).read() as reading:
+        tables = list(reading.tables().values())
+    if tables:
+        with RecordStore(target).write() as writing:
+            for table in tables:
+                writing.define(table)
 
 
 def _last_run(store: Store) -> int:

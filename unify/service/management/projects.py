@@ -10,6 +10,7 @@ from fastapi import Header, Request, Response
 from unify.core.documents import parse_mapping, project_of
 from unify.core.errors import SpecError
 from unify.instance import Instance
+from unify.records import RecordStore
 from unify.service.asgi import body_of
 from unify.service.errors import ServiceError, bad_request
 from unify.service.hosted import Hosted
@@ -105,7 +106,8 @@ async def validate_project(hosted: Reading) -> Validation:
         now = hosted.draft.now()
         if not now.document.get("sources"):
             raise bad_request("the draft has no data sources yet", hint=NEEDS_SOURCES)
-        report = validated(project_of(json.loads(json.dumps(now.document))), now.base, where="draft")
+        project, records = project_of(json.loads(json.dumps(now.document))), RecordStore(hosted.store.path)
+        report = validated(project, now.base, where="draft", records=records)
         home = f"{hosted.store.path}/"
         found: dict[str, Any] = json.loads(
             json.dumps(report.model_dump(mode="json")).replace(json.dumps(home)[1:-1], "")
