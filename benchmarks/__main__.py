@@ -12,6 +12,7 @@ incremental  a run over changed files against a full run: seconds and stages of 
 resolve    records held against generated customers: open_s, held_mib, brief_ms, why_ms (median, p99)
 service    the query service under load: noop_rps, membership_rps, lookup_rps, page_rps, their p99 and ratios; swaps,
            swap_failures, mixed_generations; memory of workers
+packages   a data package of generated rows: seconds, rows_per_s, peak_mib of write, read, import
 generate   only write the generated customers, and say where
 """
 
@@ -79,6 +80,13 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--rounds", type=int, default=5, help="medians are over so many (default 5)")
     command.add_argument("--swaps", type=int, default=1000, help="generations that change under load (default 1000)")
     command.set_defaults(measure=_service)
+    command = commands.add_parser("packages", parents=[common], help="a data package written, read, imported")
+    command.add_argument("--rows", type=int, default=1_000_000, help="how many (default 1000000)")
+    command.add_argument(
+        "--format", default="CSV", help="source format: CSV, CSV-Unicode, XML-Element, … (default CSV)"
+    )
+    command.add_argument("--seed", type=int, default=7, help="another seed, other rows (default 7)")
+    command.set_defaults(measure=_packages)
     command = commands.add_parser("oasis", parents=[common], help="the published test cases of OData")
     command.add_argument("--data", type=Path, default=oasis.DATA, help="folder with the two odata-*-testcases.yaml")
     command.set_defaults(measure=_oasis)
@@ -168,6 +176,16 @@ def _service(options: argparse.Namespace) -> dict[str, Any]:
     return service.measure(
         options.records, options.seed, seconds=options.seconds, rounds=options.rounds, swaps=options.swaps
     )
+
+
+def _packages(options: argparse.Namespace) -> dict[str, Any]:
+    from benchmarks import packages
+
+    if options.rows < 1:
+        raise ValueError("a package of at least one row is measured")
+    if options.format not in packages.FORMATS:
+        raise ValueError(f"formats are {', '.join(packages.FORMATS)}")
+    return packages.measure(options.rows, options.format, options.seed)
 
 
 def _oasis(options: argparse.Namespace) -> dict[str, Any]:
