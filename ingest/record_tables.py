@@ -219,6 +219,11 @@ def _array(column: _Out, held: Mapping[str, Sequence[Any]], table: Table) -> pa.
             return pa.array(values, column.arrow)
 
 
+def joined_key(table: Table, values: Mapping[str, Any]) -> str:
+    """The key that a row has as an entity, as text."""
+    return _key_text(table, [values[name] for name in table.key])
+
+
 def _joined(*values: Any) -> str:
     return "|".join(str(value).replace("\\", "\\\\").replace("|", "\\|") for value in values)
 

@@ -1,7 +1,7 @@
 """Is everything in order? Each check says ok, warn or fail, and the next move. Reads only, takes no lease.
 
 surroundings   Python, DuckDB, packages of others that shadow ours
-instance       catalog, generations, leftovers, lease, runs, permission, free disk space
+instance       catalog, record tables, generations, leftovers, lease, runs, permission, free disk space
 """
 
 import os
@@ -20,6 +20,7 @@ from pydantic import computed_field
 from unify.core.errors import StoreError, UnifyError
 from unify.core.reports import Report
 from unify.core.shadows import refuse_foreign_packages
+from unify.records import FILE, RecordStore
 from unify.store import Generation, Store
 from unify.store.catalog import Catalog
 from unify.store.files import Layout, refuse_unusable
@@ -123,6 +124,8 @@ def _instance(path: Path) -> Iterator[Check]:
     if catalog.state == "fail":
         return
     kept = store.generations()
+    if RecordStore(store.path).path.exists():
+        yield _tried("records", lambda: _records(store))
     yield from (_tried(f"generation {g.number}", lambda g=g: _generation(g)) for g in kept)  # type: ignore[misc]
     if not kept:
         hint = "`unify run PROJECT.yaml` makes the first"
@@ -151,6 +154,22 @@ def _catalog(layout: Layout) -> Check:
         shown = "; ".join(said[:3])
         return Check(name="catalog", state="fail", message=f"is damaged: {shown}", hint="restore it from a backup")
     return Check(name="catalog", state="ok", message="SQLite finds no damage")
+
+
+def _records(store: Store) -> Check:
+    """Record tables: SQLite finds no damage, and every table that is defined is there."""
+    records = RecordStore(store.path)
+    hint = f"restore {FILE} from a backup, then `unify run --full`"
+    try:
+        with records.read() as reading:
+            said = [str(row[0]) for row in reading.connection.execute("PRAGMA quick_check")]
+            if said != ["ok"]:
+                return Check(name="records", state="fail", message=f"is damaged: {'; '.join(said[:3])}", hint=hint)
+            rows = sum(reading.count(name) for name in reading.tables())
+            tables = len(reading.tables())
+    except sqlite3.DatabaseError as error:
+        return Check(name="records", state="fail", message=f"is damaged: {error}", hint=hint)
+    return Check(name="records", state="ok", message=f"{rows:,} rows in {tables:,} record tables, no damage")
 
 
 def _generation(kept: Generation) -> Check:

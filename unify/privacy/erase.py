@@ -19,7 +19,9 @@ from unify.core.reports import Report
 from unify.instance import Instance
 from unify.privacy import files, ledger
 from unify.privacy.person import Person, person
+from unify.privacy.records import erase_records
 from unify.privacy.scrub import Scrub
+from unify.records import RecordStore
 from unify.spec import Project
 from unify.store import Store
 from unify.store.scrubbing import compact, remove_old, scrub_catalog, scrub_members
@@ -105,6 +107,7 @@ def _scrub(store: Store, lease: "Lease", project: Project, who: Person) -> tuple
     written = WrittenRows(store.path)
     for entity, keys in who.rows.items():
         written.erase(entity, keys)
+    erase_records(RecordStore(store.path), project, who)
     keyed = {(project.entity(entity).key, key) for entity, keys in who.rows.items() for key in keys}
     rewritten, left = files.without(store.path, lambda column, cell: cell in who.values or (column, cell) in keyed)
     scrub = Scrub(who)

@@ -15,6 +15,8 @@ from unify.core.names import quote
 from unify.core.steps import Query
 from unify.instance import Instance
 from unify.privacy.person import Person, person, rows_of
+from unify.privacy.records import theirs
+from unify.records import RecordStore
 from unify.store.written import WrittenRows
 from unify.verbs.decisions import decided
 
@@ -37,6 +39,7 @@ class Subject:
     history       of every kept generation the profile, and every run whose members are kept with the segments
     written       changes of rows that were written one by one
     decisions     what somebody decided about the records
+    kept          entity → rows of record tables as they are now, written since the generation or not
     """
 
     customer: str
@@ -51,6 +54,7 @@ class Subject:
     history: dict[str, list[dict[str, Any]]]
     written: list[dict[str, Any]]
     decisions: list[dict[str, Any]]
+    kept: dict[str, list[dict[str, Any]]]
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: times as ISO text, decimals as text."""
@@ -95,6 +99,7 @@ def subject(acme: Instance, customer: str) -> Subject:
             for d in decided(acme.store)
             if {d.one, d.other} & {(entity, key) for entity, keys in who.records.items() for key in keys}
         ],
+        kept=theirs(RecordStore(acme.path), acme.project(), who),
     )
 
 

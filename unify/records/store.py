@@ -61,6 +61,11 @@ class RecordStore:
                 raise
             connection.commit()
 
+    def compact(self) -> None:
+        """Empty the log, which holds rows as they were: in the file itself what goes is overwritten at once."""
+        with closing(self._connect()) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def _connect(self) -> sqlite3.Connection:
         # Arrow's readers are drawn from whatever thread the engine works in, one at a time.
         connection = _set_up(sqlite3.connect(self.path, BUSY_S, isolation_level=None, check_same_thread=False))

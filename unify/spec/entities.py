@@ -129,9 +129,11 @@ class Entity(Noun):
     def _one_kind_of_source(self) -> Self:
         if self.records is None:
             return self
-        told = {"files", "format", "columns", "dates", "csv", "incremental", "duplicates"} & self.model_fields_set
+        fields = type(self).model_fields
+        own = ("files", "format", "columns", "dates", "csv", "incremental", "duplicates")
+        told = [name for name in own if getattr(self, name) != fields[name].default]
         if told:
-            names = ", ".join(f"`{name}`" for name in sorted(told))
+            names = ", ".join(f"`{name}`" for name in told)
             raise ValueError(f"a record table has rows, types and a key of its own: {names} is not for `records`")
         return self
 
