@@ -13,7 +13,7 @@ from unify.opened import Opened
 from unify.packages.database import PackageDatabase
 from unify.packages.errors import NoSuchEntityError, ProjectError
 from unify.packages.kept import definition_of, dumped
-from unify.packages.nouns import EntityDefinition
+from unify.packages.nouns import NOW, EntityDefinition
 from unify.records import Column, Kind, RecordStore, Table
 
 PUBLISHED_KINDS: Final[Mapping[str, Kind]] = {
@@ -24,6 +24,8 @@ PUBLISHED_KINDS: Final[Mapping[str, Kind]] = {
 """DuckDB's types whose text reads back as the same value; all others are exported as text."""
 OWN: Final = ("RowId", "ParentRowId", "Refused")
 """Columns of every staging table."""
+CHOICES: Final = ("Picklist", "State", "Status")
+"""Types of Dataverse attributes whose values are those of a list."""
 KEYS: Final = {"Customer": ("CustomerId",)}
 
 
@@ -72,10 +74,10 @@ class Catalogue:
         hint = did_you_mean(name, [entity.name for entity in self.all()])
         raise NoSuchEntityError(f"there is no entity {name[:200]!r}", where="entity", hint=hint)
 
-    def known(self, name: str, *, published: bool = True) -> EntityDefinition | None:
-        """The same, or None. `published`: also tables of the published generation."""
-        sources: list[Callable[[], list[EntityDefinition]]] = [self._defined, self._record_tables]
-        for source in [*sources, self._published] if published else sources:
+    def known(self, name: str) -> EntityDefinition | None:
+        """The same, or None."""
+        sources: list[Callable[[], list[EntityDefinition]]] = [self._defined, self._record_tables, self._published]
+        for source in sources:
             entities = source()
             for names in (_name, _target, _table):
                 for entity in entities:
@@ -162,9 +164,36 @@ def keep(db: sqlite3.Connection, entity: EntityDefinition) -> None:
 
 def of_table(table: Table, name: str | None = None) -> EntityDefinition:
     """A record table as an entity: under its own name, and under the label that its owner gave it."""
-    about: Mapping[str, Any] = table.about
-    label = str(about.get("label") or "")
-    return EntityDefinition(name or table.name, table.name, table.columns, table.key, target=label, origin="record")
+    model = (table.about.get("dataverse") or {}).get("table")
+    if model is not None:
+        return _of_dataverse(table, name or table.name, model)
+    return EntityDefinition(name or table.name, table.name, table.columns, table.key, origin="record")
+
+
+def _of_dataverse(table: Table, name: str, model: Mapping[str, Any]) -> EntityDefinition:
+    """A Dataverse table: lengths, choices and defaults of its attributes; its entity set's name is the other name."""
+    attributes: dict[str, Mapping[str, Any]] = {one["name"]: one for one in model["attributes"]}
+    columns, options, defaults = [], {}, {}
+    for column in table.columns:
+        said = attributes.get(column.name, {})
+        columns.append(replace(column, length=said.get("length", column.length)))
+        if said.get("type") in CHOICES:
+            options[column.name] = tuple(str(one["value"]) for one in said.get("options", ()))
+        if said.get("default") is not None:
+            defaults[column.name] = int(said["default"]) if isinstance(said["default"], bool) else said["default"]
+    state = attributes.get("statecode")
+    if state is not None and state.get("options"):
+        first = state["options"][0]
+        defaults |= {"statecode": first["value"]}
+        if first.get("default") is not None and "statuscode" in attributes:
+            defaults["statuscode"] = first["default"]
+    times = tuple(name for name in ("createdon", "modifiedon") if name in table.names)
+    defaults |= dict.fromkeys(times, NOW)
+    return EntityDefinition(
+        name, table.name, tuple(columns), table.key, target=model["set_name"], options=options, defaults=defaults,
+        touched=("modifiedon",) if "modifiedon" in times else (), origin="record",
+        allow_import=bool(model.get("writable", True)),
+    )  # fmt: skip
 
 
 def of_columns(name: str, columns: Sequence[str], key: Sequence[str]) -> EntityDefinition:

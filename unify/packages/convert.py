@@ -1,7 +1,7 @@
 """Text of a file → values as the record store holds them, a column of a batch at a time, in Arrow.
 
-A cell that its column cannot hold is null in the answer and True in the mask. An empty text is null, but in a column of
-text that holds quoted empties: the reader tells null and '' apart where its format does.
+A cell that its column cannot hold is null in the answer and True in the mask. An empty text is null, but for text and
+binary: there the reader tells null and '' apart.
 """
 
 import base64
@@ -35,6 +35,8 @@ def convert(column: Column, texts: pa.Array) -> Converted:
     texts = texts.cast(pa.string())
     if column.kind is Kind.TEXT:
         return texts, _halves(texts)
+    if column.kind is Kind.BINARY:
+        return _binary(column, texts)
     trimmed = pc.utf8_trim_whitespace(texts)
     return CONVERT[column.kind](column, pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed))
 
@@ -186,7 +188,7 @@ def _binary(_: Column, texts: pa.Array) -> Converted:
 
 CONVERT: Final[Mapping[Kind, Callable[[Column, pa.Array], Converted]]] = {
     Kind.INTEGER: _integer, Kind.DECIMAL: _decimal, Kind.DOUBLE: _double, Kind.BOOLEAN: _boolean, Kind.DATE: _date,
-    Kind.DATETIME: _datetime, Kind.GUID: _guid, Kind.BINARY: _binary,
+    Kind.DATETIME: _datetime, Kind.GUID: _guid,
 }  # fmt: skip
 
 WHAT: Final[Mapping[Kind, str]] = {

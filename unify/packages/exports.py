@@ -5,9 +5,8 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ingest.packages import EntityMap, Header, Manifest, PackageEntity
+from ingest.packages import EntityMap, Header, Manifest, PackageEntity, write_package
 from ingest.packages.formats import FORMATS, source_format
-from ingest.packages.writer import write_package
 from unify.core.errors import UnifyError, did_you_mean
 from unify.opened import Opened
 from unify.packages import history, projects
@@ -48,7 +47,7 @@ def run(
                 history.note(db, execution.number, step.place, target=Status.CANCELED)
         history.ended(database, execution.number, Status.CANCELED, error="it was cancelled")
     except UnifyError as error:
-        history.ended(database, execution.number, Status.FAILED, error=one_line(error))
+        history.ended(database, execution.number, Status.FAILED, error=one_line(error, database))
     except Exception:
         history.ended(database, execution.number, Status.FAILED, error="it failed for a reason inside the product")
         raise
@@ -96,7 +95,7 @@ def _plan(database: PackageDatabase, catalogue: Catalogue, execution: Kept, opti
             tracked = (entity.change_tracking or options.delta) and definition.change_tracking
             body |= {"definition": asdict(definition), "since": entity.exported_version if tracked else None}
         except UnifyError as error:
-            errors[place] = one_line(error)
+            errors[place] = one_line(error, database)
         plans.append((entity.entity, "", body))
     with database.write() as db:
         history.planned(db, execution.number, plans, "[]")

@@ -6,8 +6,7 @@ from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 
-from ingest.packages import Severity
-from ingest.packages.package import Package, read_package
+from ingest.packages import Package, Severity, read_package
 from unify.core.errors import UnifyError
 from unify.packages import history
 from unify.packages.catalogue import Catalogue
@@ -33,7 +32,7 @@ def run(
     except CanceledError:
         _cancel(database, execution)
     except UnifyError as error:
-        history.ended(database, execution.number, Status.FAILED, error=one_line(error))
+        history.ended(database, execution.number, Status.FAILED, error=one_line(error, database))
     except Exception:
         history.ended(database, execution.number, Status.FAILED, error="it failed for a reason inside the product")
         raise
@@ -41,9 +40,9 @@ def run(
         history.ended(database, execution.number, status)
 
 
-def one_line(error: UnifyError) -> str:
-    """An error as a row holds it."""
-    return str(error).replace("\n  → ", "; ")
+def one_line(error: UnifyError, database: PackageDatabase) -> str:
+    """An error as a row holds it: a line, and places inside the instance."""
+    return str(error).replace("\n  → ", "; ").replace(f"{database.instance}/", "")
 
 
 def _run(

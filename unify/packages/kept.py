@@ -29,6 +29,7 @@ def definition_of(said: Mapping[str, Any]) -> EntityDefinition:
             "key": tuple(said["key"]),
             "options": {name: tuple(values) for name, values in said["options"].items()},
             "read_only": tuple(said["read_only"]),
+            "touched": tuple(said["touched"]),
             "parts": tuple(CompositePart(**part) for part in said["parts"]),
         }
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from unify.records.nouns import Column
 
@@ -34,6 +34,10 @@ class Status(StrEnum):
         return self not in (Status.UNKNOWN, Status.NOT_RUN, Status.EXECUTING)
 
 
+NOW: Final = "$now"
+"""Among defaults: the moment at which the row is written."""
+
+
 @dataclass(frozen=True, slots=True)
 class CompositePart:
     """One kind of row of a composite entity.
@@ -60,6 +64,8 @@ class EntityDefinition:
     target          its other name: the technical one, as manifests give it
     options         column → the values that it may have, as text
     read_only       columns that only the system writes: a row that would change one is refused
+    defaults        column → what a new row has there when the file says nothing, as the store holds it; NOW: the moment
+    touched         columns that get the moment of every write, unless the file says one
     allow_import, allow_export, change_tracking
                     change tracking: exports send what was written since the project's last successful one
     parts           of a composite entity, parents first; it has no columns of its own
@@ -73,6 +79,8 @@ class EntityDefinition:
     target: str = ""
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     read_only: tuple[str, ...] = ()
+    defaults: Mapping[str, str | int | float] = field(default_factory=dict)
+    touched: tuple[str, ...] = ()
     allow_import: bool = True
     allow_export: bool = True
     change_tracking: bool = True

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ingest.packages.package import read_package
+from ingest.packages import read_package
 from unify.core.errors import SourceError, StoreError
 from unify.opened import Opened
 from unify.packages import error_files, exports, history, imports, projects

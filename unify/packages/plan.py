@@ -160,7 +160,7 @@ def resolve(catalogue: Catalogue, entity: PackageEntity, options: ImportOptions)
     What the package or the keys say is defined by this.
     """
     for name in (entity.name, entity.target):
-        if name and (found := catalogue.known(name, published=False)) is not None:
+        if name and (found := catalogue.known(name)) is not None:
             return found
     if entity.table is not None:
         if not entity.table.key:

@@ -13,8 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.packages import PARENT_ROW_ID, ROW_ID, PackageEntity, StagedBatch, StagingError
-from ingest.packages.package import Package
+from ingest.packages import PARENT_ROW_ID, ROW_ID, Package, PackageEntity, StagedBatch, StagingError
 from unify.core.errors import SourceError, did_you_mean
 from unify.core.names import quote
 from unify.packages import history
@@ -80,7 +79,8 @@ def stage(
         except (SourceError, ProjectError) as error:
             with transaction(connection):
                 for step in steps.values():
-                    _refuse(connection, number, step, str(error).replace("\n  → ", "; "))
+                    said = str(error).replace("\n  → ", "; ").replace(f"{database.instance}/", "")
+                    _refuse(connection, number, step, said)
             return
         with transaction(connection):
             for step in steps.values():

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -18,12 +19,13 @@ from unify.packages import history
 from unify.packages.checks import record
 from unify.packages.database import PackageDatabase
 from unify.packages.history import Kept, Step
-from unify.packages.nouns import EntityDefinition, ImportOptions, Status
+from unify.packages.nouns import NOW, EntityDefinition, ImportOptions, Status
 from unify.packages.plan import plan_of
 from unify.packages.staging import CanceledError, table_of
 from unify.records import RecordStore, Table
 from unify.records.definitions import VERSION, key_of_index, place
 from unify.records.store import BUSY_S
+from unify.records.values import moment
 
 LOT: Final = 50_000
 
@@ -201,8 +203,14 @@ def _sort_out(connection: sqlite3.Connection, lot: _Lot, source: str, upto: int,
 
 
 def _insert(lot: _Lot) -> str:
-    names = ", ".join(map(quote, lot.written))
-    values = ", ".join(f"s.{quote(name)}" for name in lot.written)
+    defaults = list(lot.definition.defaults)
+    more = [name for name in defaults if name not in lot.written]
+    names = ", ".join(map(quote, (*lot.written, *more)))
+    given = [
+        f"coalesce(s.{quote(name)}, $d{defaults.index(name)})" if name in defaults else f"s.{quote(name)}"
+        for name in lot.written
+    ]
+    values = ", ".join([*given, *(f"$d{defaults.index(name)}" for name in more)])
     return (
         f"INSERT INTO main.{place(lot.table.name)} ({names}, {VERSION}) SELECT {values}, $base + s.RowId"
         f" FROM temp.lot AS l JOIN staging.{lot.staging} AS s ON s.RowId = l.row WHERE l.what = 'new'"
@@ -212,6 +220,7 @@ def _insert(lot: _Lot) -> str:
 def _update(lot: _Lot) -> str:
     rest = [name for name in lot.written if name not in lot.definition.key]
     sets = "".join(f"{quote(name)} = s.{quote(name)}, " for name in rest)
+    sets += "".join(f"{quote(name)} = $now, " for name in lot.definition.touched if name not in lot.written)
     match = " AND ".join(f"t.{quote(name)} = s.{quote(name)}" for name in lot.definition.key)
     return (
         f"UPDATE main.{place(lot.table.name)} AS t SET {sets}{VERSION} = $base + s.RowId"
@@ -220,17 +229,26 @@ def _update(lot: _Lot) -> str:
 
 
 def _all_at_once(connection: sqlite3.Connection, lot: _Lot, base: int, _: int) -> None:
-    connection.execute(_insert(lot) + " ORDER BY s.RowId", {"base": base})
-    connection.execute(_update(lot), {"base": base})
+    params = {"base": base, **_values(lot)}
+    connection.execute(_insert(lot) + " ORDER BY s.RowId", params)
+    connection.execute(_update(lot), params)
+
+
+def _values(lot: _Lot) -> dict[str, Any]:
+    """Of defaults, and the moment."""
+    now = moment(datetime.now(UTC).replace(microsecond=0))
+    defaults = lot.definition.defaults.values()
+    return {"now": now} | {f"d{place}": now if value == NOW else value for place, value in enumerate(defaults)}
 
 
 def _row_by_row(connection: sqlite3.Connection, lot: _Lot, base: int, _: int) -> None:
     """The same, where another row may have the alternate key of one of them: that one is refused."""
     ways = {"new": _insert(lot) + " AND l.row = $row", "other": _update(lot) + " AND l.row = $row"}
+    params = {"base": base, **_values(lot)}
     rows = connection.execute("SELECT row, what FROM temp.lot WHERE what IN ('new', 'other') ORDER BY row").fetchall()
     for row, what in rows:
         try:
-            connection.execute(ways[what], {"base": base, "row": row})
+            connection.execute(ways[what], {**params, "row": row})
         except sqlite3.IntegrityError as error:
             field = key_of_index(lot.table, str(error))
             message = f"another row has this {field}"

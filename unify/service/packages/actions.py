@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from ingest.packages.package import read_package
+from ingest.packages import read_package
 from unify.core.errors import did_you_mean
 from unify.packages import (
     Execution,

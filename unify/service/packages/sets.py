@@ -321,8 +321,10 @@ def _define(asking: Asking) -> Row:
         _texts(said["Key"], "Key"), said["TargetEntity"],
         {one["Name"]: _texts(one["Options"], "Options") for one in columns if one["Options"]},
         tuple(one["Name"] for one in columns if one["ReadOnly"]),
-        said["AllowImport"], said["AllowExport"], said["ChangeTracking"],
-        tuple(CompositePart(one["Element"], one["EntityName"], one["Parent"], _link(one["Link"])) for one in parts),
+        allow_import=said["AllowImport"], allow_export=said["AllowExport"], change_tracking=said["ChangeTracking"],
+        parts=tuple(
+            CompositePart(one["Element"], one["EntityName"], one["Parent"], _link(one["Link"])) for one in parts
+        ),
     )  # fmt: skip
     return _of_definition(asking.packages.define(definition))
 
