@@ -70,7 +70,7 @@ def _loaded(point: EntryPoint) -> Any:
     except UnifyError as error:  # a declaration that cannot be says itself what is wrong
         error.where = error.where or point.value
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         message = f"the custom APIs {point.name!r} cannot be loaded: {type(error).__name__}"
         raise SpecError(message, where=point.value, hint="import the module by hand to see where it fails") from error
 
