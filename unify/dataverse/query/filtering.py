@@ -107,16 +107,14 @@ class Filtering:
         if isinstance(left, Literal | EnumLiteral) and isinstance(right, Path):
             return self._comparison(FLIPPED[operator], right, left)
         if not isinstance(left, Path):
-            raise refused(
-                f"A comparison needs a column on one side of '{operator}'.", hint="as in numberofemployees gt 5"
-            )
+            raise _no_column(left, operator)
         if isinstance(right, Literal) and right.kind == "null":
             return self._with_null(operator, left)
         ref = self.ref(left.segments)
         if isinstance(right, Path):
             return self._two(operator, ref, self.ref(right.segments))
         if not isinstance(right, Literal | EnumLiteral):
-            raise refused(f"A column is compared with a value or another column, not with this ('{operator}').")
+            raise _no_column(right, operator)
         value = literal(ref, right, operator)
         if ref.kind == "choices" and operator not in {"eq", "ne"}:
             raise incompatible(edm(ref), "Edm.String", operator)
@@ -168,8 +166,7 @@ class Filtering:
 
     def _call(self, name: str, arguments: tuple[Expression, ...]) -> Sql:
         if name not in AROUND:
-            hint = "contains, startswith and endswith are; see Microsoft.Dynamics.CRM.* for dates, numbers and choices"
-            raise refused(f"The function '{name}' is not supported in $filter.", hint=hint)
+            raise no_function(name)
         left, right = (self._resolved(argument) for argument in arguments)
         if not isinstance(left, Path):
             raise refused(f"{name} takes a column first.", hint=f"as in {name}(name,'x')")
@@ -201,6 +198,8 @@ class Filtering:
                 hint = f"_{lookup}_value is the column" if lookup and not known[name].collection else "use any or all"
                 raise refused(f"The property '{name}' is a navigation and cannot be compared.", hint=hint)
             return scope.wire(name)
+        if rest and isinstance(rest[-1], Count):
+            raise refused("$count is not supported in $filter.", hint="any() tells whether there are any")
         shown = rest[0].text if rest and isinstance(rest[0], Name) else "it"
         raise refused(f"The path ends in no column: '{shown[:60]}'.")
 
@@ -232,8 +231,6 @@ class Filtering:
             navigation = self.setting.model.navigations(scope.table.name).get(rest[0].text)
             if isinstance(rest[1], Lambda) and navigation is not None and navigation.collection:
                 return self._lambda(scope, navigation, rest[1])
-            if isinstance(rest[1], Count):
-                raise refused("$count is not supported in $filter.", hint="any() tells whether there are any")
         if isinstance(rest[-1], Lambda):
             raise refused("any and all need a collection in front.", hint="as in Account_Tasks/any(t:t/statecode eq 0)")
         ref = self._ref(scope, tables, rest)
@@ -333,6 +330,21 @@ class Filtering:
                 code="0x80060888",
                 hint="many have a negative of their own: NotIn, NotBetween, NotEqualUserId, OlderThanXDays",
             )
+
+
+def _no_column(tree: Any, operator: str) -> DataverseError:
+    """A side of a comparison that is neither a column nor a value."""
+    if isinstance(tree, Call):
+        return no_function(tree.name)
+    if isinstance(tree, Binary):
+        return refused(f"The operator '{tree.operator}' is not supported.", hint="Dataverse has no arithmetic")
+    return refused(f"A comparison needs a column on one side of '{operator}'.", hint="as in numberofemployees gt 5")
+
+
+def no_function(name: str) -> DataverseError:
+    """A function of OData that Dataverse does not have."""
+    hint = "contains, startswith and endswith are; see Microsoft.Dynamics.CRM.* for dates, numbers and choices"
+    return refused(f"The function '{name}' is not supported in $filter.", hint=hint)
 
 
 def _parameters(operator: Operator) -> tuple[str, ...]:

@@ -12,6 +12,8 @@ Span: TypeAlias = tuple[datetime | None, datetime | None]
 
 TICK: Final = timedelta(microseconds=1)
 DAY: Final = timedelta(days=1)
+EARLIEST: Final = datetime(1, 1, 1, tzinfo=UTC)
+"""Nothing is before it."""
 UNITS: Final = ("minutes", "hours", "days", "weeks", "months", "years")
 
 
@@ -113,7 +115,7 @@ def coming(now: datetime, number: int, unit: str) -> Span:
 def older(now: datetime, number: int, unit: str) -> Span:
     """Before so many ago; of days and longer, before the beginning of that day."""
     start = now if unit in {"minutes", "hours"} else midnight(now)
-    return None, moved(start, -number, unit)
+    return None, moved(start, -number, unit) or EARLIEST
 
 
 def fiscal_years(now: datetime, first: int, count: int) -> Span:

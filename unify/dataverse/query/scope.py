@@ -196,4 +196,5 @@ def sources(navigation: Navigation, target: Scope) -> Sql:
 def ends(relationship: ManyToMany, navigation: Navigation) -> tuple[str, str]:
     """Columns of the table between: that of the table the navigation stands on, and the other."""
     first, second = sides(relationship)
-    return (first, second) if navigation.name == relationship.first_collection else (second, first)
+    forward = navigation.table == relationship.first and navigation.name == relationship.first_collection
+    return (first, second) if forward else (second, first)
