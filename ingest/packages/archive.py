@@ -276,11 +276,12 @@ def _locate(file: BinaryIO, entry: zipfile.ZipInfo, where: str) -> tuple[int, in
     if name.decode(encoding, "replace") != entry.orig_filename:
         message = f"it is called {name[:80].decode(encoding, 'replace')!r} in its own header"
         raise HostilePackageError(message, where=at, hint="the archive lies about itself; do not use it")
-    told = (crc, packed, size)
-    listed = (entry.CRC, entry.compress_size, entry.file_size)
-    later = flags & 0x8 and not any(told)
-    agree = all(t in (0xFFFFFFFF, known) for t, known in zip(told, listed, strict=True))
-    if method != entry.compress_type or flags & 0x2041 or not (later or agree):
+    open_ones = (
+        (0xFFFFFFFF, 0) if flags & 0x8 else (0xFFFFFFFF,)
+    )  # told elsewhere: in an extra field, behind the member
+    pairs = ((crc, entry.CRC), (packed, entry.compress_size), (size, entry.file_size))
+    agree = all(told in (*open_ones, listed) for told, listed in pairs)
+    if method != entry.compress_type or flags & 0x2041 or not agree:
         message = "its own header and the directory of the archive say different things"
         raise HostilePackageError(message, where=at, hint="the archive lies about itself; do not use it")
     return entry.header_offset, entry.header_offset + _LOCAL.size + name_length + extra_length

@@ -10,6 +10,7 @@ from typing import Final
 
 import pyarrow as pa
 
+from unify.core.errors import SpecError
 from unify.records.nouns import Table
 
 ROW_ID: Final = "RowId"
@@ -48,6 +49,7 @@ class SourceFormat:
     """What the name of a source format means.
 
     delimiter   of a delimited file; None: told from the header row
+    quote       text qualifier, doubled inside of values; "": there is none
     encoding    where the file has no byte order mark; None: UTF-8, or UTF-16 where it looks so
     """
 
@@ -56,6 +58,14 @@ class SourceFormat:
     delimiter: str | None = None
     quote: str = '"'
     encoding: str | None = None
+
+    def __post_init__(self) -> None:
+        """SpecError for marks that no reader of delimited files could tell apart."""
+        marks = (self.delimiter or "") + self.quote
+        single = (self.delimiter is None or len(self.delimiter) == 1) and len(self.quote) <= 1 and marks.isascii()
+        if not single or len(set(marks)) < len(marks) or any(c in "\r\n\0" for c in marks):
+            message = f"delimiter {self.delimiter!r} and quote {self.quote!r} cannot be used"
+            raise SpecError(message, where=self.name, hint="each is one ASCII character; a quote may be none")
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from ingest.packages.xml_rows import Path
 from unify.core.errors import NotFoundError, did_you_mean
 
 HEADER, MANIFEST = "PackageHeader.xml", "Manifest.xml"
+_FINDINGS: Final = 1000
 _PIECE: Final = 1 << 22
 """4 MiB: enough for Arrow's parser to be busy, small enough for many packages at once."""
 
@@ -169,11 +170,21 @@ def _opened(archive: Archive, formats: Mapping[str, SourceFormat] | None) -> Pac
     _verify(archive)
     surveys: dict[str, Mapping[Path, Part]] = {}
     entities = tuple(_examined(archive, e, files.get(e.name), findings, surveys) for e in manifest.entities)
+    findings = _most(findings)
     composite = [entity.name for entity in entities if entity.is_composite]
     if len(composite) > 1:
         message = f"it has {len(composite)} composite entities: {', '.join(composite[:5])}"
         raise ManifestError(message, where=archive.where, hint="a package has at most one: build one package for each")
     return Package(archive, header, replace(manifest, entities=entities), findings, files, surveys, refused)
+
+
+def _most(findings: list[Finding]) -> list[Finding]:
+    """So many as somebody reads, those that matter most first: a million strange elements are one remark."""
+    if len(findings) <= _FINDINGS:
+        return findings
+    order = {severity: place for place, severity in enumerate(Severity)}
+    kept = sorted(findings, key=lambda f: order[f.severity])[:_FINDINGS]
+    return [*kept, Finding(Severity.WARNING, "", f"{len(findings) - _FINDINGS:,} more findings are left out")]
 
 
 def _header(archive: Archive, findings: list[Finding]) -> Header:

@@ -14,6 +14,7 @@ from ingest.packages.errors import PackageWriteError
 from ingest.packages.escapes import UNFIT_RE2, escaped, escaped_column
 from ingest.packages.formats import UNICODE
 from ingest.packages.nouns import EntityMap, FileKind, PackageEntity, SourceFormat
+from ingest.packages.text import declared
 from ingest.packages.values import around, as_text, joined, replaced, slices
 
 EPOCH: Final = (1980, 1, 1, 0, 0, 0)
@@ -53,7 +54,9 @@ def _refuse(entity: PackageEntity, name: str, what: str, hint: str) -> PackageWr
 
 def _delimited(out: IO[bytes], entity: PackageEntity, form: SourceFormat, reader: pa.RecordBatchReader) -> int:
     delimiter = form.delimiter or ","
-    encoding = form.encoding or ("utf-16-le" if form.name == UNICODE else "utf-8")
+    encoding = (
+        declared(form.encoding, entity.name) if form.encoding else "utf-16-le" if form.name == UNICODE else "utf-8"
+    )
     out.write("\ufeff".encode(encoding) if encoding.startswith("utf") else b"")
     header = delimiter.join(_header_cell(one.xml_field, delimiter, form.quote) for one in entity.maps) + _LINE
     out.write(_encoded(header, encoding, entity))
@@ -61,7 +64,7 @@ def _delimited(out: IO[bytes], entity: PackageEntity, form: SourceFormat, reader
     for batch in slices(reader):
         cells = []
         for column, one in zip(_texts(batch), entity.maps, strict=True):
-            _check_delimited(column, one, entity, alone=len(entity.maps) == 1)
+            _check_delimited(column, one, entity, form, delimiter)
             cells.append(_cells(column, delimiter, form.quote, always=one.use_text_qualifier))
         lines = joined([*[p for cell in cells for p in (delimiter, cell)][1:], _LINE])
         out.write(lines if encoding == "utf-8" else _encoded(lines.decode(), encoding, entity))
@@ -79,26 +82,39 @@ def _encoded(text: str, encoding: str, entity: PackageEntity) -> bytes:
 
 
 def _header_cell(name: str, delimiter: str, quote: str) -> str:
+    if not quote:
+        if delimiter in name:
+            raise PackageWriteError(f"the column {name!r} holds the delimiter", where=name, hint="use a text qualifier")
+        return name
     return f"{quote}{name.replace(quote, quote * 2)}{quote}" if any(c in name for c in (delimiter, quote)) else name
 
 
-def _check_delimited(column: pa.Array, one: EntityMap, entity: PackageEntity, *, alone: bool) -> None:
+def _check_delimited(
+    column: pa.Array, one: EntityMap, entity: PackageEntity, form: SourceFormat, delimiter: str
+) -> None:
     if pc.any(pc.match_substring(column, "\0"), min_count=0).as_py():
         raise _refuse(entity, one.entity_field, "holds a NUL character", "write the entity as XML")
-    if alone and column.null_count:
+    if not form.quote and pc.any(_needs_quotes(column, delimiter, ""), min_count=0).as_py():
+        what = "holds an empty text, the delimiter or a line end, and the format has no text qualifier"
+        raise _refuse(entity, one.entity_field, what, "write the entity in a format that has one")
+    if len(entity.maps) == 1 and column.null_count:
         hint = "an empty line is no row; write the entity as XML"
         raise _refuse(entity, one.entity_field, "is the only one, and is null in a row", hint)
 
 
 def _cells(column: pa.Array, delimiter: str, quote: str, *, always: bool) -> pa.Array:
     """In quotes where a reader needs them, and where a text is empty: without them it would be null."""
+    if not quote:
+        return column
     quoted = around(quote, pc.replace_substring(column, quote, quote * 2), quote)
-    if always:
-        return quoted
+    return quoted if always else pc.if_else(_needs_quotes(column, delimiter, quote), quoted, column)
+
+
+def _needs_quotes(column: pa.Array, delimiter: str, quote: str) -> pa.Array:
     needs = pc.equal(column, "")
-    for mark in (delimiter, quote, "\r", "\n", "\ufeff"):
+    for mark in filter(None, (delimiter, quote, "\r", "\n", "\ufeff")):
         needs = pc.or_(needs, pc.match_substring(column, mark))
-    return pc.if_else(needs, quoted, column)
+    return needs
 
 
 # ── XML ──────────────────────────────────────────────────────────────────────────────────────────────────────────────

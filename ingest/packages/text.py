@@ -35,7 +35,7 @@ def utf8(pieces: Iterable[bytes], encoding: str | None, where: str) -> Iterator[
     first = next(rest, b"")
     mark, name = next(((m, e) for m, e in _MARKS if first.startswith(m)), (b"", ""))
     if not mark:
-        name = _declared(encoding, where) if encoding else _guessed(first)
+        name = declared(encoding, where) if encoding else _guessed(first)
     whole = chain((first[len(mark) :],), rest)
     if name == "utf-8":
         yield from (piece for piece in whole if piece)
@@ -45,7 +45,8 @@ def utf8(pieces: Iterable[bytes], encoding: str | None, where: str) -> Iterator[
         yield from _decoded(whole, name)
 
 
-def _declared(encoding: str, where: str) -> str:
+def declared(encoding: str, where: str) -> str:
+    """The codec of an encoding that somebody names, without a mark. Raises EntityFileError."""
     try:
         name = codecs.lookup(encoding).name
         "".encode(encoding)  # refuses what codecs knows but is no text encoding, such as hex

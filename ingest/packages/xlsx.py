@@ -25,6 +25,8 @@ from unify.core.errors import SourceError
 
 _REFERENCE: Final = re.compile(r"([A-Z]{1,3})([0-9]{1,7})\Z")
 _WIDEST: Final = 16_384
+_ROW: Final = 1 << 26
+"""Characters of one row, and of the rows of one batch, about. A cell of 20 bytes may stand for a text of megabytes."""
 _WHOLE: Final = re.compile(r"-?(0|[1-9][0-9]*)\Z")
 _NUMBER: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,4})?\Z")
 _LAST: Final = 2_958_466
@@ -37,6 +39,7 @@ class _Line:
 
     line: int
     values: dict[int, str] = field(default_factory=dict)
+    size: int = 0
     problem: tuple[int, str, str] | None = None
 
 
@@ -53,6 +56,7 @@ class _Sheet:
 
     def __init__(self, book: Workbook, where: str) -> None:
         self._book, self._where = book, where
+        self.size = 0
         self.done: list[_Line] = []
         self._line: _Line | None = None
         self._number = 0
@@ -121,9 +125,16 @@ class _Sheet:
                 self._fail(self._column, "a formula without a value", "")
             return
         try:
-            line.values[self._column] = self._value(text)
+            value = self._value(text)
         except _CellError as error:
             self._fail(self._column, error.reason, text)
+            return
+        line.values[self._column] = value
+        line.size += len(value)
+        self.size += len(value)
+        if line.size > _ROW or self.size > self._book.limits.member_bytes:
+            message = "its cells repeat long texts until a row, or all of them, are larger than any sheet"
+            raise HostilePackageError(message, where=self._where, hint="write the entity as CSV")
 
     def _value(self, text: str) -> str:
         """The text of a cell. Raises _CellError."""
@@ -234,12 +245,13 @@ def rows(
     lines = _lines(book, sheet, where)
     next(lines, None)
     waiting: list[_Line] = []
-    number = 1
+    number, size = 1, 0
     for line in lines:
         waiting.append(line)
-        if len(waiting) >= batch_rows:
+        size += line.size
+        if len(waiting) >= batch_rows or size > _ROW:
             yield _batch(waiting, number, columns, fields)
-            number += len(waiting)
+            number, size = number + len(waiting), 0
             waiting.clear()
     yield _batch(waiting, number, columns, fields)
 

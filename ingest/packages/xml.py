@@ -19,6 +19,8 @@ _MARKS: Final = (
     (b"\0<", "utf-16be"),
 )  # fmt: skip
 _PIECE: Final = 1 << 20
+_NAME: Final = 1024
+"""Characters of the name of an element, with its namespace: names are held while a document is read."""
 _NO_DTD: Final = "write it without a document type declaration"
 
 
@@ -109,6 +111,8 @@ class _Walk:
         if self._depth > self._limits.xml_depth:
             message = f"elements stand more than {self._limits.xml_depth} deep in one another"
             raise HostilePackageError(message, where=self._where)
+        if len(name) > _NAME:
+            raise HostilePackageError(f"the name of an element has {len(name):,} characters", where=self._where)
         if name.startswith(_XINCLUDE):
             raise HostilePackageError("it includes another file (XInclude)", where=self._where, hint=_NO_DTD)
         self._events.start(name, attributes, self._parser.CurrentLineNumber if self._parser else 0)

@@ -18,6 +18,9 @@ from ingest.packages.nouns import FileKind, PackageLimits, Part, StagedBatch, St
 from ingest.packages.xml import XSI, local, parse, turns
 
 _NIL: Final = f"{XSI} nil"
+_NAME: Final = 1024
+_TURNS: Final = 32
+"""Pieces of 1 MiB after which rows are handed on, however few they are: long values are not held in thousands."""
 _PARTS, _COLUMNS = 64, 16_384
 """A composite document has a handful of parts; a table of Excel's width has as many columns as this."""
 Path = tuple[str, ...]
@@ -58,6 +61,9 @@ class _Surveyor:
         for attribute in attributes:
             if not _is_markup(attribute):
                 shape.has_attributes = True
+                if len(attribute) > _NAME:
+                    message = f"the name of an attribute has {len(attribute):,} characters"
+                    raise HostilePackageError(message, where=self._where)
                 shape.columns[local(attribute)] = None
                 if len(shape.columns) > _COLUMNS:
                     raise HostilePackageError(f"a row has more than {_COLUMNS:,} columns", where=self._where)
@@ -191,8 +197,8 @@ def rows(
     """The rows of a file; those of a part in the order in which they end, parts outermost first in each turn."""
     reader = _Reader(parts, escapes=escapes, where=where)
     composite = len(parts) > 1
-    for _ in turns(pieces, reader, limits, where):
-        if len(reader.done) >= batch_rows:
+    for turn, _ in enumerate(turns(pieces, reader, limits, where), 1):
+        if len(reader.done) >= batch_rows or (turn % _TURNS == 0 and reader.done):
             yield from _batches(reader.done, parts, fields, composite=composite)
             reader.done.clear()
     yield from _batches(reader.done, parts, fields, composite=composite)

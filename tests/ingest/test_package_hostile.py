@@ -299,3 +299,80 @@ def test_parts_outside_of_a_workbook():
 def test_every_refusal_is_of_one_family():
     assert issubclass(HostilePackageError, PackageError)
     assert issubclass(DamagedPackageError, PackageError)
+
+
+# ── what grows only when it is read ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_long_text_that_cells_repeat():
+    """A cell of a few bytes stands for a text of a megabyte: a row of a hundred is 100 MB."""
+    cells = "".join('<c t="s"><v>0</v></c>' for _ in range(100))
+    sheet = made.sheet([["A"]]).replace("</sheetData>", f"<row>{cells}</row></sheetData>")
+    book = made.workbook({"S": sheet}, strings=f"<si><t>{'x' * (1 << 20)}</t></si>")
+    raw = made.simple(book, "a.xlsx", ["A"], "EXCEL")
+    assert "repeat long texts" in refused(raw, limits=PackageLimits(ratio=2000))
+
+
+def test_long_values_are_handed_on_in_small_batches():
+    row = f"<R><A>{'x' * (1 << 20)}</A></R>".encode()
+    raw = made.simple(b"<D>" + row * 100 + b"</D>", "a.xml", ["A"], "XML-Element")
+    with read_package(io.BytesIO(raw), PackageLimits(ratio=2000)) as package:
+        sizes = [b.rows.num_rows for b in package.rows(package.manifest.entities[0])]
+    assert sum(sizes) == 100
+    assert max(sizes) <= 33
+    rows = "".join('<row><c t="s"><v>0</v></c></row>' for _ in range(200))
+    sheet = made.sheet([["A"]]).replace("</sheetData>", f"{rows}</sheetData>")
+    raw = made.simple(
+        made.workbook({"S": sheet}, strings=f"<si><t>{'x' * (1 << 20)}</t></si>"), "a.xlsx", ["A"], "EXCEL"
+    )
+    with read_package(io.BytesIO(raw), PackageLimits(ratio=2000)) as package:
+        sizes = [b.rows.num_rows for b in package.rows(package.manifest.entities[0])]
+    assert sum(sizes) == 200
+    assert max(sizes) <= 65
+
+
+def test_long_names():
+    assert "name of an element" in refused(made.package(ONE, files={"a.csv": b"A\n"}, more=f"<{'x' * 5000}/>"))
+    raw = made.simple(f"<D><R {'x' * 5000}='1'/></D>".encode(), "a.xml", ["A"], "XML-Attribute")
+    assert "name of an attribute" in refused(raw)
+
+
+def test_findings_are_not_without_end():
+    raw = made.package(ONE, files={"a.csv": b"A\n"}, more="<x/>" * 5000)
+    with read_package(io.BytesIO(raw)) as package:
+        assert len(package.findings) == 1001
+        assert package.findings[-1].message == "4,000 more findings are left out"
+
+
+# ── archives that are unusual and good ───────────────────────────────────────────────────────────────────────────────
+
+
+class Pipe(io.RawIOBase):
+    """A file that cannot be sought: sizes then stand behind the members."""
+
+    def __init__(self):
+        super().__init__()
+        self.content = b""
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        self.content += bytes(data)
+        return len(data)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("before", [b"", b"#!/bin/sh\n"])
+def test_archives_as_others_write_them(streamed, large, method, before):
+    out = Pipe() if streamed else io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        archive.comment = b"a comment" * 100
+        for entry in GOOD:
+            with archive.open(zipfile.ZipInfo(entry["name"]), "w", force_zip64=large) as member:
+                member.write(entry["data"])
+    raw = before + (out.content if streamed else out.getvalue())
+    with read_package(io.BytesIO(raw)) as package:
+        assert package.count(package.manifest.entities[0]) == (2, 0)

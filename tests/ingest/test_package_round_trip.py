@@ -12,15 +12,18 @@ from hypothesis import strategies as st
 
 from ingest.packages import (
     EntityMap,
+    FileKind,
     Header,
     Manifest,
     PackageEntity,
     PackageWriteError,
     Part,
+    SourceFormat,
     read_package,
     write_package,
 )
 from ingest.packages.archive import name_problem
+from unify.core.errors import SpecError
 from unify.records.nouns import Column, Kind, Table
 
 FORMATS = ("CSV", "CSV-Unicode", "Semicolon", "Tab", "XML-Element", "XML-Attribute", "EXCEL")
@@ -264,7 +267,9 @@ def test_more_that_is_refused(tmp_path):
             write_package(tmp_path / "p.zip", Header(), Manifest("G", "", (entity,)), {"Rows": reader})
     for name in ("a\x00b", "a\ud800", "\uffff"):
         with pytest.raises(PackageWriteError, match="XML cannot hold"):
-            write_package(tmp_path / "p.zip", Header(), Manifest(name, "", (PackageEntity("Rows", ""),)), {"Rows": reader})
+            write_package(
+                tmp_path / "p.zip", Header(), Manifest(name, "", (PackageEntity("Rows", ""),)), {"Rows": reader}
+            )
     with pytest.raises(Exception, match="cannot be written"):
         write_package(
             tmp_path / "no" / "p.zip", Header(), Manifest("G", "", (PackageEntity("Rows", ""),)), {"Rows": reader}
@@ -294,3 +299,33 @@ def test_pandas_reads_our_delimited_files():
     assert content[:2] == b"\xff\xfe"
     frame = pandas.read_csv(io.BytesIO(content), encoding="utf-16", dtype=str)
     assert frame.astype(object).where(frame.notna(), None).to_dict("list") == table.to_pydict()
+
+
+OWN = [
+    (SourceFormat("Own", FileKind.DELIMITED, "~", "'"), b"\xef\xbb\xbfa~b\r\n1~'x''~y'\r\n"),
+    (SourceFormat("Own", FileKind.DELIMITED, "\t", "", "cp1252"), b"a\tb\r\n1\t\xe9\x80\r\n"),
+    (SourceFormat("Own", FileKind.DELIMITED, ",", '"', "utf-16"), "\ufeffa,b\r\n1,é\r\n".encode("utf-16-le")),
+]
+
+
+@pytest.mark.parametrize(("form", "expected"), OWN)
+def test_formats_of_ones_own_are_written(form, expected):
+    value = {"'": "x'~y", "": "é€", '"': "é"}[form.quote]
+    raw = written(pa.table({"a": ["1"], "b": [value]}), PackageEntity("Rows", "", "Own", form))
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        assert archive.read("Rows.csv") == expected
+    with read_package(io.BytesIO(raw), formats={"own": form}) as package:
+        (batch,) = [b for b in package.rows(package.entity("Rows")) if b.rows.num_rows]
+        assert batch.rows.to_pylist() == [{"RowId": 1, "a": "1", "b": value}]
+
+
+@pytest.mark.parametrize("value", ["a\tb", "a\nb", "a\rb", "", "\u4e2d"])
+def test_what_a_format_without_quotes_cannot_hold(value):
+    with pytest.raises(PackageWriteError):
+        written(pa.table({"a": ["1"], "b": [value]}), PackageEntity("Rows", "", "Own", OWN[1][0]))
+
+
+@pytest.mark.parametrize("marks", [(",,", '"'), ("é", '"'), ("\n", '"'), (",", ","), (",", '""'), ("", '"')])
+def test_marks_that_cannot_be(marks):
+    with pytest.raises(SpecError, match="cannot be used"):
+        SourceFormat("Own", FileKind.DELIMITED, *marks)
