@@ -23,6 +23,7 @@ from ingest.packages.workbook import Workbook
 from ingest.packages.xml import local, turns
 from unify.core.errors import SourceError
 
+_DIGITS: Final = "0123456789"
 _REFERENCE: Final = re.compile(r"([A-Z]{1,3})([0-9]{1,7})\Z")
 _WIDEST: Final = 16_384
 _ROW: Final = 1 << 26
@@ -61,6 +62,7 @@ class _Sheet:
         self._line: _Line | None = None
         self._number = 0
         self._column = -1
+        self._places: dict[str, int] = {}
         self._kind, self._style = "n", 0
         self._has_formula = self._has_value = self._taking = False
         self._skip = 0
@@ -108,10 +110,13 @@ class _Sheet:
         self._kind = attributes.get("t", "n")
         style = attributes.get("s", "0")
         self._style = int(style) if style.isascii() and style.isdigit() and len(style) < 8 else 0
-        reference = attributes.get("r")
-        found = _REFERENCE.match(reference) if reference else None
-        before, self._column = self._column, column_number(found[1]) if found else self._column + 1
-        if reference and (found is None or self._column <= before):
+        reference, before = attributes.get("r", ""), self._column
+        letters = reference.rstrip(_DIGITS)
+        column = self._places.get(letters, -1) if 0 < len(reference) - len(letters) < 8 else -1
+        if column < 0 and (found := _REFERENCE.match(reference)):
+            column = self._places[letters] = column_number(found[1])
+        self._column = before + 1 if column < 0 else column
+        if reference and column <= before:
             self._fail(self._column, "a cell is not where a cell can be", reference[:20])
         if self._column >= _WIDEST:
             raise HostilePackageError(f"a row has more than {_WIDEST:,} columns", where=self._where)

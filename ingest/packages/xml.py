@@ -6,6 +6,7 @@ no default attributes; so is XInclude. Python's expat is fed piece by piece.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, Protocol
 from xml.parsers import expat
 
@@ -21,6 +22,7 @@ _MARKS: Final = (
 _PIECE: Final = 1 << 20
 _NAME: Final = 1024
 """Characters of the name of an element, with its namespace: names are held while a document is read."""
+_NAMES: Final = 1000
 _NO_DTD: Final = "write it without a document type declaration"
 
 
@@ -37,6 +39,7 @@ class Events(Protocol):
         """Characters, perhaps a part of those between two tags."""
 
 
+@lru_cache(maxsize=4096)
 def local(name: str) -> str:
     """A name without its namespace.
 
@@ -73,6 +76,7 @@ class _Walk:
         self._events, self._limits, self._where = events, limits, where
         self._parser: expat.XMLParserType | None = None
         self._depth = self._text = self._fed = 0
+        self._names: set[str] = set()
 
     def give(self, piece: bytes, *, final: bool = False) -> None:
         """Parse one piece more."""
@@ -111,11 +115,18 @@ class _Walk:
         if self._depth > self._limits.xml_depth:
             message = f"elements stand more than {self._limits.xml_depth} deep in one another"
             raise HostilePackageError(message, where=self._where)
+        if name not in self._names:
+            self._look_at(name)
+        self._events.start(name, attributes, self._parser.CurrentLineNumber if self._parser else 0)
+
+    def _look_at(self, name: str) -> None:
+        """What is wrong with the name of an element; looked at once for each, as long as they are few."""
         if len(name) > _NAME:
             raise HostilePackageError(f"the name of an element has {len(name):,} characters", where=self._where)
         if name.startswith(_XINCLUDE):
             raise HostilePackageError("it includes another file (XInclude)", where=self._where, hint=_NO_DTD)
-        self._events.start(name, attributes, self._parser.CurrentLineNumber if self._parser else 0)
+        if len(self._names) < _NAMES:
+            self._names.add(name)
 
     def _end(self, name: str) -> None:
         self._depth -= 1
