@@ -106,7 +106,7 @@ def served(settings: Settings, certificates: Path | None = None) -> Iterator[str
     }  # fmt: skip
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-        config = uvicorn.Config(Service(settings), log_level="error", lifespan="on", **tls)  # type: ignore[arg-type]
+        config = uvicorn.Config(Service(settings), log_level="error", lifespan="on", timeout_graceful_shutdown=1, **tls)  # type: ignore[arg-type]
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
@@ -125,3 +125,9 @@ def served(settings: Settings, certificates: Path | None = None) -> Iterator[str
 def serve() -> Callable[..., contextlib.AbstractContextManager[str]]:
     """`with serve(settings, certificates) as url:`"""
     return served
+
+
+@pytest.fixture(scope="session")
+def run_asking() -> Callable[..., contextlib.AbstractContextManager[Ask]]:
+    """`with run_asking(settings) as ask:`"""
+    return asking

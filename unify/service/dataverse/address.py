@@ -31,6 +31,7 @@ from segments.odata.syntax.ast import (
 )  # fmt: skip
 from segments.odata.syntax.url import parse_expression, parse_path
 from unify.dataverse.errors import NO_PROPERTY, DataverseError
+from unify.dataverse.model import TableModel
 from unify.dataverse.query.options import DATAVERSE
 from unify.service.data.exchange import Inquiry
 from unify.service.dataverse.operations import NAMESPACE
@@ -181,13 +182,13 @@ def _with_double_quotes(text: str) -> str:
     )
 
 
-def key_of(step: Step, table: str, id_attribute: str, aliases: Mapping[str, str]) -> str | dict[str, Any]:
+def key_of(step: Step, table: TableModel, aliases: Mapping[str, str]) -> str | dict[str, Any]:
     """The key in parentheses: a guid, or values by property name. DataverseError in the words of Dataverse."""
     arguments = step.arguments or ()
+    resource = f"{NAMESPACE}.{table.name}"
     wrong = DataverseError(
-        f"The key in the request URI is not valid for resource '{NAMESPACE}.{table}'. "
-        "Ensure that the names and number of key properties match the declared or alternate key properties for the "
-        f"resource '{NAMESPACE}.{table}'.",
+        f"The key in the request URI is not valid for resource '{resource}'. Ensure that the names and number of key "
+        f"properties match the declared or alternate key properties for the resource '{resource}'.",
         code=NO_PROPERTY,
         where="path",
     )
@@ -196,9 +197,10 @@ def key_of(step: Step, table: str, id_attribute: str, aliases: Mapping[str, str]
     if arguments[0].name is None:
         return _guid(value_of(arguments[0].value, aliases), wrong)
     values = {str(one.name): value_of(one.value, aliases) for one in arguments}
-    if list(values) == [id_attribute]:
-        return _guid(values[id_attribute], wrong)
-    if any(value is None for value in values.values()):
+    if list(values) == [table.id_attribute]:
+        return _guid(values[table.id_attribute], wrong)
+    known = [{table.attribute(name).wire_name for name in key.attributes} for key in table.keys.values()]
+    if set(values) not in known or any(value is None for value in values.values()):
         raise wrong
     return values
 

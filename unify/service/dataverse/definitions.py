@@ -5,6 +5,7 @@ EntityDefinitions(LogicalName='account')/Attributes(LogicalName='name')/Microsof
 """
 
 from collections.abc import Callable
+from hashlib import blake2b
 from typing import Any, Final
 
 from unify.dataverse.model import Model
@@ -16,6 +17,7 @@ from unify.service.dataverse import definitions_writing
 from unify.service.dataverse.address import Step, Way, aliases_of, pairs_of, query_text, value_of
 from unify.service.dataverse.allowed import READ, not_allowed
 from unify.service.dataverse.answers import applied, json_reply, text_reply, value_text
+from unify.service.dataverse.conditions import condition_of
 from unify.service.dataverse.metadata import asked as asking
 from unify.service.dataverse.metadata import things
 from unify.service.dataverse.metadata.asked import Thing, asked_of
@@ -73,8 +75,12 @@ def _metadata(session: Session, inquiry: Inquiry, model: Model) -> Reply:
     if options.get("$format", "xml") not in ("xml", "application/xml"):
         raise ServiceError(406, "$metadata is XML", where="$format", hint="leave $format out")
     annotated = options.get("annotations", "false").lower() == "true"
-    text = csdl(model, operations(session.instance), annotations=annotated)
-    return Reply(200, text.encode("utf-8", "replace"), [XML])
+    text = csdl(model, operations(session.instance), annotations=annotated).encode("utf-8", "replace")
+    tag = f'W/"{blake2b(text, digest_size=8).hexdigest()}"'
+    headers = [(b"etag", tag.encode())]
+    if condition_of(inquiry).unchanged(tag):
+        return Reply(304, headers=headers)
+    return Reply(200, text, [XML, *headers])
 
 
 def _no_options(inquiry: Inquiry, but: tuple[str, ...]) -> dict[str, str]:

@@ -77,7 +77,7 @@ def resource_of(questions: Questions, way: Way, aliases: Mapping[str, str]) -> R
     table = model.of_set(first.name)
     found: Resource = Collection(table)
     if first.arguments is not None:
-        found = Place(table, key_of(first, table.name, table.id_attribute, aliases))
+        found = Place(table, key_of(first, table, aliases))
     for step in rest:
         found = _after(questions, found, step, aliases)
     return found
@@ -102,7 +102,7 @@ def _after(questions: Questions, found: Resource, step: Step, aliases: Mapping[s
         return Single(found, navigation)
     if step.arguments is None:
         return Collection(target, found, navigation)
-    return Place(target, key_of(step, target.name, target.id_attribute, aliases), found, navigation)
+    return Place(target, key_of(step, target, aliases), found, navigation)
 
 
 def _attribute(model: Model, table: TableModel, name: str) -> AttributeModel:
@@ -126,7 +126,7 @@ def _qualified(questions: Questions, found: Resource, step: Step) -> Resource:
     if isinstance(found, Place):
         return Place(table, found.key)
     if step.arguments is not None:
-        return Place(table, key_of(step, table.name, table.id_attribute, {}))
+        return Place(table, key_of(step, table, {}))
     return Collection(table)
 
 
