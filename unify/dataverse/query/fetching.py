@@ -30,7 +30,7 @@ def fetched(
 ) -> Page:
     """GET accounts?fetchXml=…; DataverseError."""
     fetch = read_fetch(text)
-    _of_table(table, fetch)
+    _of_table(setting, table, fetch)
     return _page(setting, running, replace(fetch, total=fetch.total or options.count), options, preferences, xml=True)
 
 
@@ -39,7 +39,7 @@ def selected(
 ) -> Page:
     """GET accounts?sql=SELECT …; DataverseError."""
     fetch = read_sql(text, setting.model)
-    _of_table(table, fetch)
+    _of_table(setting, table, fetch)
     return _page(setting, running, replace(fetch, total=options.count), options, preferences, xml=False)
 
 
@@ -51,8 +51,8 @@ def applied(setting: Setting, running: Running, table: str, options: Options, pr
     return _run(setting, running, lowering, fetch, made, check, options, preferences, xml=False)
 
 
-def _of_table(table: str, fetch: Fetch) -> None:
-    if fetch.source.table != table:
+def _of_table(setting: Setting, table: str, fetch: Fetch) -> None:
+    if setting.model.table(fetch.source.table).name != table:
         raise wrong(
             f"The query is of '{fetch.source.table[:100]}', and the address of '{table}'.",
             hint=f"ask it at the entity set of '{fetch.source.table[:100]}'",

@@ -68,7 +68,7 @@ class _Reader:
         """Step over the keywords if they stand here."""
         for i, word in enumerate(words):
             token = self.tokens[min(self.at + i, len(self.tokens) - 1)]
-            if (token.kind, token.value) != ("keyword", word):
+            if token.kind not in {"keyword", "name"} or token.value.upper() != word:  # ROWS and NEXT are names too
                 return False
         self.at += len(words)
         return True

@@ -17,8 +17,7 @@ TOKEN: Final = re.compile(
 )
 KEYWORDS: Final = frozenset({
     "SELECT", "DISTINCT", "TOP", "FROM", "AS", "INNER", "LEFT", "OUTER", "JOIN", "ON", "WHERE", "AND", "OR", "NOT",
-    "LIKE", "IN", "BETWEEN", "IS", "NULL", "GROUP", "ORDER", "BY", "ASC", "DESC", "OFFSET", "ROWS", "ROW", "FETCH",
-    "NEXT", "FIRST", "ONLY", "UNION", "HAVING", "WITH", "CASE", "EXISTS", "RIGHT", "FULL", "CROSS", "EXCEPT",
+    "LIKE", "IN", "BETWEEN", "IS", "NULL", "GROUP", "ORDER", "BY", "ASC", "DESC", "OFFSET", "FETCH", "UNION", "HAVING", "WITH", "CASE", "EXISTS", "RIGHT", "FULL", "CROSS", "EXCEPT",
     "INTERSECT", "INTO", "INSERT", "UPDATE", "DELETE", "DROP", "ALTER", "CREATE", "EXEC", "EXECUTE", "DECLARE",
     "MERGE", "TRUNCATE", "FOR", "OPTION",
 })  # fmt: skip
