@@ -28,6 +28,8 @@ ORDER: Final = (
 WRITES: Final = ("Create", "Update", "Delete")
 YOURS: Final = frozenset({"name", "displayname", "description", "isprivate", "executeprivilegename"})
 """Columns of a customizable API that others may have changed."""
+SWITCH: Final = frozenset({"statecode", "statuscode"})
+"""Of a step: whether it is called is for whoever runs the instance to say."""
 HANGS_ON: Final = (
     ("customapirequestparameter", "customapiid"), ("customapiresponseproperty", "customapiid"),
     ("catalogassignment", "object"), ("sdkmessagefilter", "sdkmessageid"),
@@ -69,7 +71,9 @@ def _differences(reading: Reading, loaded: Loaded) -> Iterator[tuple[str, str, d
             if held is None:
                 yield table, id_, row, False
                 continue
-            keep = YOURS if table == "customapi" and row.get("iscustomizable") else frozenset()
+            keep = SWITCH if table == "sdkmessageprocessingstep" else frozenset()
+            if table == "customapi" and row.get("iscustomizable"):
+                keep = YOURS
             new = {n: v for n, v in row.items() if n not in keep and held.values.get(n) != v}
             if new:
                 yield table, id_, new, True

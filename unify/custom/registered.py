@@ -83,7 +83,7 @@ def _read(reading: Reading, loaded: Loaded) -> Registered:
         return Registered(apis, _ordered(loaded.steps))
     apis |= {api.name: api for api in rows_of_apis(reading).values()}
     own = _steps(reading)
-    held = {step.id for step in own}
+    held = {row.values["sdkmessageprocessingstepid"] for row in reading.rows("sdkmessageprocessingstep")}
     return Registered(apis, _ordered((*own, *(step for step in loaded.steps if step.id not in held))))
 
 

@@ -149,11 +149,15 @@ def _told(acme: Asked, segment: str, job: str | None) -> Refreshed:
 
 
 def _instance(context: Context) -> Asked:
-    """The instance with all its verbs: a call over HTTP or from Python has one."""
+    """The instance with all its verbs: a call over HTTP or from Python has one. 403 for who sees only a part of it."""
     instance = context.instance
     if not hasattr(instance, "segments"):
         raise OperationRefused("This API cannot be called from a step of a write.")
-    return cast("Asked", instance)
+    asked = cast("Asked", instance)
+    if not isinstance(asked.segments(), Segments):
+        hint = "an admin can widen what you see"
+        raise OperationRefused("This shows more than you may see.", status=403, hint=hint)
+    return asked
 
 
 def _record(text: str) -> dict[str, Any]:
