@@ -29,12 +29,16 @@ _MARK: Final = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True, slots=True)
 class Delimited:
-    """A delimited file whose header was read; the rows begin at byte `offset` of the UTF-8 text, on line `line`."""
+    """A delimited file whose header was read; the rows begin at byte `offset` of the UTF-8 text, on line `line`.
+
+    warnings  what was done to names of columns
+    """
 
     dialect: Dialect
     columns: tuple[str, ...]
     offset: int
     line: int
+    warnings: tuple[str, ...] = ()
 
 
 def examine(pieces: Iterable[bytes], entity: PackageEntity, form: SourceFormat, where: str) -> Delimited:
@@ -63,7 +67,7 @@ def examine(pieces: Iterable[bytes], entity: PackageEntity, form: SourceFormat, 
         names = column_names(head(dialect, raw, 1, final=True)[0], where, warnings)
     except SourceError as error:
         raise EntityFileError(error.message, where=where, hint=error.hint) from None
-    return Delimited(dialect, tuple(names), end, 1 + count_lines(text[:end]))
+    return Delimited(dialect, tuple(names), end, 1 + count_lines(text[:end]), tuple(warnings))
 
 
 def _header(

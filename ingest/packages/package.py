@@ -117,7 +117,7 @@ class Package:
     def _excel(self, entity: PackageEntity, member: Member, where: str, batch_rows: int) -> Iterator[StagedBatch]:
         book = Workbook(self._archive.chunks(member), self._archive.limits, where)
         try:
-            columns = xlsx.header(book, entity.sheet, where)
+            columns, _ = xlsx.header(book, entity.sheet, where)
             fields = field_list(entity, columns, where, strict=True)
             yield from xlsx.rows(book, entity.sheet, columns, fields, where, batch_rows=batch_rows)
         finally:
@@ -246,7 +246,7 @@ def _examined(
         return entity
     where = f"{archive.where}: {entity.file} ({entity.name})"
     try:
-        columns, found = _columns(archive, entity, member, entity.format, where)
+        columns, found, remarks = _columns(archive, entity, member, entity.format, where)
         if found is not None:
             surveys[entity.name] = found
         if found is not None:
@@ -260,28 +260,44 @@ def _examined(
         findings.append(Finding(Severity.ERROR, error.where, message, entity.name))
         return entity
     parts = tuple(found.values()) if found is not None else ()
-    every = tuple(dict.fromkeys((*columns, *(c for part in parts for c in part.columns))))
     findings.extend(
-        Finding(Severity.WARNING, f"{entity.file}, {name[:80]}", "no field takes this column: left out", entity.name)
-        for name in unmapped(entity, every)
+        Finding(Severity.NOTE, entity.file, remark.removeprefix(f"{where}: "), entity.name) for remark in remarks
     )
+    if len(parts) <= 1:
+        findings.extend(_about_columns(entity, columns))
     return replace(entity, columns=columns, parts=parts)
+
+
+def _about_columns(entity: PackageEntity, columns: Sequence[str]) -> Iterator[Finding]:
+    """Columns that no field takes; and then fields without a column, which in XML is no error: one may be misspelt."""
+    strange = unmapped(entity, columns)
+    for name in strange:
+        yield Finding(
+            Severity.WARNING, f"{entity.file}, {name[:80]}", "no field takes this column: left out", entity.name
+        )
+    there = {name.casefold() for name in columns}
+    for one in entity.maps if strange else ():
+        if one.xml_field and one.xml_field.casefold() not in there:
+            message = f"no row has {one.xml_field[:80]}, which fills {one.entity_field[:80]}: it is null in all"
+            yield Finding(Severity.NOTE, entity.file, message, entity.name)
 
 
 def _columns(
     archive: Archive, entity: PackageEntity, member: Member, form: SourceFormat, where: str
-) -> tuple[tuple[str, ...], Mapping[Path, Part] | None]:
-    """Columns of the file, and of XML its parts."""
+) -> tuple[tuple[str, ...], Mapping[Path, Part] | None, Sequence[str]]:
+    """Columns of the file; of XML its parts; what was done to names of columns."""
     if form.kind is FileKind.DELIMITED:
-        return delimited.examine(archive.chunks(member), entity, form, where).columns, None
+        file = delimited.examine(archive.chunks(member), entity, form, where)
+        return file.columns, None, file.warnings
     if form.kind is FileKind.EXCEL:
         book = Workbook(archive.chunks(member), archive.limits, where)
         try:
-            return xlsx.header(book, entity.sheet, where), None
+            columns, remarks = xlsx.header(book, entity.sheet, where)
+            return columns, None, remarks
         finally:
             book.close()
     parts = _survey(archive, member, form, where)
-    return next((part.columns for part in parts.values()), ()), parts
+    return next((part.columns for part in parts.values()), ()), parts, ()
 
 
 def _survey(archive: Archive, member: Member, form: SourceFormat, where: str) -> Mapping[Path, Part]:

@@ -18,6 +18,7 @@ from ingest.packages.nouns import PackageLimits
 from ingest.packages.xml import Node, local, parse, tree
 from unify.core.errors import did_you_mean
 
+_OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _SPOOL: Final = 1 << 24
 _RELATIONS: Final = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _DATES: Final = frozenset((*range(14, 23), *range(27, 37), 45, 47, *range(50, 59)))
@@ -36,6 +37,7 @@ class Workbook:
         try:
             for piece in pieces:
                 self._file.write(piece)
+            self._refuse_old()
             self._archive = Archive(cast("BinaryIO", self._file), where, limits)
             self._path = self._main()
             root = self._tree(self._path)
@@ -47,6 +49,13 @@ class Workbook:
         except BaseException:
             self._file.close()
             raise
+
+    def _refuse_old(self) -> None:
+        """A compound file is no zip: who has one needs another hint than who has no workbook at all."""
+        self._file.seek(0)
+        if self._file.read(len(_OLE)) == _OLE:
+            message = "the file is an .xls workbook, or one with a password"
+            raise EntityFileError(message, where=self.where, hint="save it as .xlsx, without a password")
 
     def close(self) -> None:
         """Remove what was spooled."""

@@ -220,8 +220,11 @@ def moment(serial: float, *, is_1904: bool = False) -> str:
     return at.date().isoformat() if at.time() == at.min.time() else at.isoformat(timespec="seconds")
 
 
-def header(book: Workbook, sheet: str, where: str) -> tuple[str, ...]:
-    """The columns of a sheet. Raises EntityFileError: no header row, or a name twice."""
+def header(book: Workbook, sheet: str, where: str) -> tuple[tuple[str, ...], list[str]]:
+    """The columns of a sheet, and what was done to their names.
+
+    Raises EntityFileError: no header row, or a name twice.
+    """
     found = next(_lines(book, sheet, where), None)
     if found is None:
         hint = "the first row that holds anything names the columns"
@@ -231,7 +234,7 @@ def header(book: Workbook, sheet: str, where: str) -> tuple[str, ...]:
     names = [found.values.get(place, "") for place in range(max(found.values) + 1)]
     warnings: list[str] = []
     try:
-        return tuple(column_names(names, where, warnings))
+        return tuple(column_names(names, where, warnings)), warnings
     except SourceError as error:
         raise EntityFileError(error.message, where=where, hint=error.hint) from None
 

@@ -305,3 +305,33 @@ def test_a_file_of_somebody_elses_stays_open(vendors):
 def test_limits_are_told_by_name():
     with pytest.raises(HostilePackageError, match="members"):
         opened(two(), limits=PackageLimits(members=1))
+
+
+def notes(raw):
+    with opened(raw) as package:
+        return [(f.severity.value, f.message) for f in package.findings]
+
+
+def test_what_is_done_to_names_of_columns_is_told():
+    raw = made.simple(b" ID ,NAME,\n1,x,\n", fields=())
+    assert notes(raw) == [
+        ("note", "blanks around the column name ' ID ' were removed"),
+        ("note", "column 3 has no name and is called column3"),
+    ]
+    book = made.workbook({"S": made.sheet([[" ID ", "NAME"], ["1", "x"]])})
+    assert notes(made.simple(book, "a.xlsx", ("ID", "NAME"), "EXCEL")) == [
+        ("note", "blanks around the column name ' ID ' were removed")
+    ]
+
+
+def test_a_field_that_no_row_of_xml_fills():
+    raw = made.simple(b"<D><R ID='1' NMAE='x'/></D>", "a.xml", ("ID", "NAME"), "XML-Attribute")
+    assert notes(raw) == [
+        ("warning", "no field takes this column: left out"),
+        ("note", "no row has NAME, which fills NAME: it is null in all"),
+    ]
+
+
+def test_columns_of_a_composite_entity_are_all_taken():
+    raw = made.simple(b"<D><R ID='1'><L A='2'/></R></D>", "a.xml", ("ID",), "XML-Attribute")
+    assert notes(raw) == []

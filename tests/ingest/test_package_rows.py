@@ -403,7 +403,7 @@ def test_the_first_sheet_and_the_only_one():
 @pytest.mark.parametrize(
     ("book", "said"),
     [
-        (b"\xd0\xcf\x11\xe0 an old .xls", "not a zip archive"), (made.packed({"a": b"b"}), "no Excel workbook"),
+        (bytes.fromhex("d0cf11e0a1b11ae1") + b"old", "an .xls workbook, or one with a password"), (b"text", "not a zip archive"), (made.packed({"a": b"b"}), "no Excel workbook"),
         (made.workbook({}), "has no sheet"), (made.workbook({"S": made.sheet([])}), "no header row"),
         (made.workbook({"S": made.sheet([["ID", "id"]])}), "two columns"),
         (made.workbook({"S": made.sheet([['<c r="@" t="e"><v>#REF!</v></c>']])}), "the header row has an error value"),
