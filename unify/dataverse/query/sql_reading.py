@@ -22,6 +22,8 @@ SIGNS: Final = {"=": "eq", "<": "lt", "<=": "le", ">": "gt", ">=": "ge", "<>": "
 FLIP: Final = {"eq": "eq", "ne": "ne", "lt": "gt", "le": "ge", "gt": "lt", "ge": "le"}
 NEGATED: Final = {"eq": "ne", "ne": "eq", "lt": "ge", "le": "gt", "gt": "le", "ge": "lt"}
 DEEPEST: Final = 50
+SOFT: Final = frozenset({"ROWS", "ROW", "NEXT", "FIRST", "ONLY"})
+"""Keywords behind OFFSET and FETCH alone; else they are names."""
 
 
 class Named(NamedTuple):
@@ -68,7 +70,7 @@ class _Reader:
         """Step over the keywords if they stand here."""
         for i, word in enumerate(words):
             token = self.tokens[min(self.at + i, len(self.tokens) - 1)]
-            if token.kind not in {"keyword", "name"} or token.value.upper() != word:  # ROWS and NEXT are names too
+            if token.value.upper() != word or not (token.kind == "keyword" or word in SOFT):
                 return False
         self.at += len(words)
         return True

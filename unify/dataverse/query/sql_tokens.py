@@ -17,9 +17,10 @@ TOKEN: Final = re.compile(
 )
 KEYWORDS: Final = frozenset({
     "SELECT", "DISTINCT", "TOP", "FROM", "AS", "INNER", "LEFT", "OUTER", "JOIN", "ON", "WHERE", "AND", "OR", "NOT",
-    "LIKE", "IN", "BETWEEN", "IS", "NULL", "GROUP", "ORDER", "BY", "ASC", "DESC", "OFFSET", "FETCH", "UNION", "HAVING", "WITH", "CASE", "EXISTS", "RIGHT", "FULL", "CROSS", "EXCEPT",
-    "INTERSECT", "INTO", "INSERT", "UPDATE", "DELETE", "DROP", "ALTER", "CREATE", "EXEC", "EXECUTE", "DECLARE",
-    "MERGE", "TRUNCATE", "FOR", "OPTION",
+    "LIKE", "IN", "BETWEEN", "IS", "NULL", "GROUP", "ORDER", "BY", "ASC", "DESC", "OFFSET", "FETCH", "UNION",
+    "HAVING", "WITH", "CASE", "EXISTS", "RIGHT", "FULL", "CROSS", "EXCEPT", "INTERSECT", "INTO", "INSERT",
+    "UPDATE", "DELETE", "DROP", "ALTER", "CREATE", "EXEC", "EXECUTE", "DECLARE", "MERGE", "TRUNCATE", "FOR",
+    "OPTION",
 })  # fmt: skip
 MOST_TOKENS: Final = 5_000
 
