@@ -12,7 +12,7 @@ from unify.service.settings import Settings
 
 READS: Final = frozenset(("GET", "HEAD", "OPTIONS"))
 INSTANCE: Final = re.compile(r"/(?:instances|odata)/([A-Za-z0-9][A-Za-z0-9_.-]{0,127})(?:/|$)")
-BEHIND: Final = re.compile(r".*?/(?:instances/[^/]+/data|odata/[^/]+)/?")
+BEHIND: Final = re.compile(r".*?/(?:instances/[^/]+/data|odata/[^/]+|api/data/v[^/]+)/?")
 ASKING: Final = ("/$query", "/memberships/check")
 """Ends of paths whose POST only asks."""
 MOST_STRANGERS: Final = 10

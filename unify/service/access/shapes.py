@@ -10,7 +10,11 @@ from urllib.parse import unquote, unquote_plus
 
 TEXTS: Final = re.compile(r"'(?:[^']|'')*'")
 NUMBERS: Final = re.compile(r"(?<![A-Za-z_$@?])[+-]?\d[\w.:+-]*")
-WORDS_ONLY: Final = ("$search", "search", "$skiptoken", "skiptoken", "caller", "validuntil")
+WORDS_ONLY: Final = (
+    "$search", "search", "$skiptoken", "skiptoken", "caller", "validuntil", "fetchxml", "sql", "$id", "$deltatoken",
+    "sessiontoken", "x-ms-file-name",
+)  # fmt: skip
+"""Options of which only the name is kept: what stands there is no language that values can be taken out of."""
 NAMED: Final = re.compile(r"\$?[A-Za-z_][\w.]*")
 MOST: Final = 1000
 KEYED: Final = re.compile(r"\(.*\)", re.DOTALL)
