@@ -166,6 +166,8 @@ def check(name: str, entity: Entity, found: Drift, dependents: Dependents = {}) 
 
 
 def _declared(change: Removed | Retyped | Added, entity: Entity) -> bool:
+    if entity.records and isinstance(change, Added):
+        return True  # somebody defined it; in a file it may be a slip
     column = entity.columns.get(change.name)
     return column is not None and (
         isinstance(change, Added) or (isinstance(change, Retyped) and column.type is not None)
