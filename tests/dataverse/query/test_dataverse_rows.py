@@ -191,6 +191,19 @@ def test_a_filter_in_the_expand_of_a_lookup_empties_it(few):
     assert one(few, expand="primarycontactid($filter=lastname eq 'muster')").row["primarycontactid"]["contactid"] == ANN
 
 
+def test_owners_are_users_and_teams(few):
+    with few.store.write() as writing:
+        writing.insert("systemuser", [{"systemuserid": USER, "fullname": "Eve", "businessunitid": UNIT}])
+        writing.insert("owner", [{"ownerid": USER, "name": "Eve", "owneridtype": "systemuser"}])
+    said = few.options(select="_ownerid_value", expand="ownerid($select=name)")
+    row = few("one", "contact", ANN, said, Preferences("*")).row
+    assert row["_ownerid_value@Microsoft.Dynamics.CRM.lookuplogicalname"] == "systemuser"
+    assert row["_ownerid_value@Microsoft.Dynamics.CRM.associatednavigationproperty"] == "ownerid"
+    assert row[f"_ownerid_value{SHOWN}"] == "Eve"
+    assert row["ownerid"]["name"] == "Eve"
+    assert few.ids("contact", filter="ownerid/name eq 'eve'") == [ANN]
+
+
 # ── related rows ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

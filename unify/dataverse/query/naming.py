@@ -61,11 +61,10 @@ class Names:
 
 
 def navigation_of(setting: Setting, ref: Ref, target: str | None) -> str | None:
-    """The single-valued navigation property by which a lookup reaches a table."""
-    for one in setting.model.one_to_many:
-        if _is(one, ref) and (target is None or one.referenced == target):
-            return one.lookup
-    return None
+    """The single-valued navigation property by which a lookup reaches a table; `ownerid` reaches users and teams."""
+    found = {one.referenced: one.lookup for one in setting.model.one_to_many if _is(one, ref)}
+    others = [lookup for referenced, lookup in found.items() if referenced not in ref.attribute.targets]
+    return found.get(str(target), others[0] if others else None)
 
 
 def _is(one: OneToMany, ref: Ref) -> bool:

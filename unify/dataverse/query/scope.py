@@ -159,9 +159,9 @@ def both_ways(many: Scope, one: Scope, relationship: OneToMany) -> Sql:
 
 
 def means(many: Scope, relationship: OneToMany) -> Sql | None:
-    """That a lookup with several targets means this one; None for a lookup with one."""
+    """That a lookup with several targets means this one; None for a lookup with one, and for owners, who are all."""
     lookup = many.table.attributes[relationship.attribute]
-    if lookup.type_column is None:
+    if lookup.type_column is None or relationship.referenced not in lookup.targets:
         return None
     column = many.table.attributes[lookup.type_column].column
     return Sql(f"{many.alias}.{quote(column)} = ?", (relationship.referenced,))

@@ -12,12 +12,17 @@ from unify.dataverse.query.scope import Ref
 def wire(ref: Ref) -> Callable[[Any], Any]:
     """A function: from what the record store holds (not null) to what JSON says."""
     if ref.kind == "boolean":
-        return bool
+        return managed if ref.attribute is not None and ref.attribute.managed else bool
     if ref.kind == "moment":
         return trimmed
     if ref.kind == "number" and ref.scale:
         return lambda held: decimal(held, ref.scale)
     return lambda held: held
+
+
+def managed(held: Any) -> dict[str, Any]:
+    """A managed property: the one there is says whether a component may be customized."""
+    return {"Value": bool(held), "CanBeChanged": True, "ManagedPropertyLogicalName": "iscustomizableanddeletable"}
 
 
 def trimmed(held: str) -> str:
@@ -34,6 +39,8 @@ def decimal(held: int | float, scale: int) -> float | Decimal:
 
 def formatted(attribute: AttributeModel) -> Callable[[Any], str | None] | None:
     """A function: from a value of the wire to what people read; None: this kind of column has no such text."""
+    if attribute.managed:
+        return None
     if attribute.type in CHOICES or attribute.type is Type.BOOLEAN:
         labels = {option.value: option.label for option in attribute.options}
         return lambda value: labels.get(int(value), _YES[value] if isinstance(value, bool) else None)
