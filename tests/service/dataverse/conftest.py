@@ -87,7 +87,8 @@ def unique() -> str:
 def code(reply: httpx.Response) -> tuple[int, str]:
     """Status, and code of the error."""
     said = reply.json()["error"]
-    assert set(said) >= {"code", "message"} and said["message"]
+    assert set(said) >= {"code", "message"}
+    assert said["message"]
     return reply.status_code, said["code"]
 
 

@@ -156,7 +156,8 @@ def test_tables(client, unique):
     made = client.tables.create(table, {"acme_Code": "string", "acme_Size": Size, "acme_Price": "decimal",
                                         "acme_Since": "datetime", "acme_Live": "bool", "acme_Note": "memo",
                                         "acme_Count": "int", "acme_Ratio": "float"})  # fmt: skip
-    assert made["entity_set_name"] and made["metadata_id"]
+    assert made["entity_set_name"]
+    assert made["metadata_id"]
     with pytest.raises(MetadataError):
         client.tables.create(table, {})
     client.tables.add_columns(table, {"acme_Extra": "string", "acme_Colour": Size})

@@ -101,7 +101,7 @@ def test_every_property_is_written_and_read_with_its_type(ask, row, entity_set):
     for name, kind in SCHEMAS[schema].items():
         assert name in found, name
         value = found[name]
-        assert kind in (TEXT, GUID, DAY, MOMENT) and isinstance(value, str) or isinstance(value, int | float), name
+        assert (kind in (TEXT, GUID, DAY, MOMENT) and isinstance(value, str)) or isinstance(value, int | float), name
         if kind in PATTERNS:
             assert re.fullmatch(PATTERNS[kind], value), (name, value)
         if name in body and "@" not in name:
@@ -153,7 +153,8 @@ def test_one_row_is_read_changed_and_deleted(ask, row, entity_set):
     id_, _ = row(entity_set)
     url = f"{entity_set}({id_})"
     first = ask("GET", f"{url}?$select=createdon&$expand=ownerid($select=ownerid)")
-    assert first.status_code == 200 and first.json()["createdon"]
+    assert first.status_code == 200
+    assert first.json()["createdon"]
     stale = {"If-Match": 'W/"1"'}
     assert ask("PATCH", url, json={"emailaddress1": "b@example.org"} if entity_set != "opportunities" else {"name": "n"},
                headers={"If-Match": first.headers["etag"]}).status_code == 204  # fmt: skip
@@ -169,7 +170,8 @@ def test_401_where_nobody_says_who_they_are(acme, run_asking):
     with run_asking(Settings(root=acme, jobs=False, auth="required")) as stranger:
         for entity_set in SETS:
             reply = stranger("GET", entity_set)
-            assert reply.status_code == 401 and reply.json()["error"]["message"]
+            assert reply.status_code == 401
+            assert reply.json()["error"]["message"]
             assert "www-authenticate" in reply.headers
         assert stranger("POST", "accounts", json={"name": "x"}).status_code == 401
 

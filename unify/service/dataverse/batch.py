@@ -22,7 +22,7 @@ from unify.service.dataverse.handling import handled
 from unify.service.dataverse.mount import Mount
 from unify.service.dataverse.parts import Item, items_of, written, written_set
 from unify.service.dataverse.preferences import preferences_of
-from unify.service.dataverse.session import Session, correlation_of
+from unify.service.dataverse.session import Session, correlation_of, in_time
 from unify.service.errors import ServiceError
 from unify.service.hosted import Hosted
 
@@ -125,7 +125,7 @@ class Work:
         if not together:
             found = self._each(session, members)
         else:
-            with session.store.write() as writing:
+            with in_time(), session.store.write() as writing:
                 session.join(writing)
                 found = self._each(session, members)
         session.settle()

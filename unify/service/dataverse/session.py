@@ -1,5 +1,6 @@
 """One request at work in a thread of the pool, or one change set: who asks, and the transaction that they share."""
 
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from unify.service.caller import Caller, Role
 from unify.service.dataverse.errors import DENIED
 from unify.service.dataverse.mount import Mount
 from unify.service.dataverse.preferences import Preferences as Said
+from unify.service.errors import ServiceError
 from unify.service.operations.log import logger
 from unify.service.settings import Limits
 
@@ -83,7 +85,7 @@ class Session:
         if self.writing is not None:
             yield self.writing
             return
-        with self.store.write() as writing:
+        with in_time(), self.store.write() as writing:
             self.writing = writing
             try:
                 yield writing
@@ -137,6 +139,19 @@ class Session:
             if _guid(said) != own:
                 hint = f"leave {name} out, or name yourself: {own}"
                 raise denied("nobody acts on behalf of another user here", hint=hint)
+
+
+@contextmanager
+def in_time() -> Iterator[None]:
+    """ServiceError 503 where another writer held the store for longer than a transaction waits."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if "locked" not in str(error):
+            raise
+        hint = "ask again in a few seconds"
+        message = "another writer holds the tables of this instance"
+        raise ServiceError(503, message, hint=hint, headers={"Retry-After": "5"}) from None
 
 
 def _guid(text: str) -> str | None:

@@ -16,4 +16,6 @@ EDM: Final[Mapping[Type, str]] = {
 
 def edm_of(column: AttributeModel) -> str:
     """`Edm.String`."""
+    if column.managed:
+        return "mscrm.BooleanManagedProperty"
     return "Edm.Date" if column.date_only else EDM[column.type]
