@@ -36,7 +36,11 @@ def code(reply):
          (400, "0x80048d19")),
         ("DELETE", "accounts", {}, (405, "")),
         ("POST", "accounts", {"content": b"<a/>", "headers": {"content-type": "text/xml"}}, (415, "")),
+        ("POST", "accounts?$filter=name eq 'x'", {"json": {}}, (400, "0x80060888")),
+        ("DELETE", f"accounts({NOBODY})?colour=red", {}, (400, "0x80060888")),
         ("GET", "accounts", {"headers": {"accept": "text/html"}}, (406, "")),
+        ("GET", "accounts", {"headers": {"accept": "application/json;odata.metadata=full"}}, (406, "")),
+        ("GET", "accounts", {"headers": {"accept": "application/json;IEEE754Compatible=true"}}, (406, "")),
         ("GET", "accounts", {"headers": {"odata-maxversion": "3.0"}}, (400, "")),
         ("GET", "accounts", {"headers": {"mscrmcallerid": NOBODY}}, (403, "0x80040220")),
         ("POST", "accounts", {"json": {}, "headers": {"mscrm.solutionuniquename": "mine"}}, (400, "0x80048403")),
@@ -69,6 +73,29 @@ def test_1_details_of_an_error_where_they_are_asked_for(ask):
     }
     one = {"Prefer": 'odata.include-annotations="Microsoft.PowerApps.CDS.HelpLink"'}
     assert len(ask("GET", f"accounts({NOBODY})", headers=one).json()["error"]) == 3
+
+
+def test_1_none_of_the_metadata_for_who_wants_none(ask, make, unique):
+    make("accounts", name=unique)
+    said = {"Accept": "application/json;odata.metadata=none"}
+    found = ask("GET", f"accounts?$filter=name eq '{unique}'&$select=name&$count=true", headers=said)
+    assert found.headers["content-type"] == "application/json; odata.metadata=none"
+    (row,) = found.json()["value"]
+    assert set(row) == {"name", "accountid"}
+    assert set(found.json()) == {"value", "@odata.count"}
+
+
+def test_1_head_is_get_without_a_body(ask):
+    head, get = ask("HEAD", "accounts?$top=1"), ask("GET", "accounts?$top=1")
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == get.headers["content-length"]
+
+
+def test_1_ids_of_a_request_come_back(ask):
+    id_ = str(uuid4())
+    assert ask("GET", "WhoAmI", headers={"x-ms-client-request-id": id_}).headers["x-ms-client-request-id"] == id_
+    other = ask("GET", "WhoAmI", headers={"x-ms-client-request-id": "no guid"}).headers["x-ms-client-request-id"]
+    assert re.fullmatch(GUID, other)
 
 
 # ── 2 create and update ──────────────────────────────────────────────────────────────────────────────────────────────

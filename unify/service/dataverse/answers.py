@@ -57,7 +57,7 @@ def wants_none(inquiry: Inquiry) -> bool:
     ranges = [] if accept is None else [one for one in ranges_of(accept) if one.q > 0]
     if accept is None or not accept.strip():
         return False
-    fitting = [one for one in ranges if one.type in JSON_TYPES]
+    fitting = [one for one in ranges if one.type in JSON_TYPES and one.parameters.get("ieee754compatible") != "true"]
     levels = {one.parameters.get("metadata", "minimal") for one in fitting}
     if not levels & {"minimal", "none"}:
         hint = "send Accept: application/json; odata.metadata=minimal"

@@ -4,19 +4,21 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from unify.dataverse.errors import DataverseError
 from unify.dataverse.model import ManyToMany, OneToMany, Type
-from unify.dataverse.query import Questions
+from unify.dataverse.query import Questions, parse_options
 from unify.dataverse.writes import ANY, Expect, Writes, Written, located
 from unify.records import Writing
 from unify.service.caller import Role
 from unify.service.data.exchange import Inquiry, Reply
 from unify.service.dataverse import files, links
-from unify.service.dataverse.address import Way, aliases_of
+from unify.service.dataverse.address import Way, aliases_of, query_text
 from unify.service.dataverse.allowed import COLLECTION, COLUMN, READ, ROW, not_allowed
 from unify.service.dataverse.answers import applied, written_headers
 from unify.service.dataverse.bodies import bad_payload, json_body
 from unify.service.dataverse.calls import call_bound
 from unify.service.dataverse.conditions import condition_of
+from unify.service.dataverse.errors import BAD_URL
 from unify.service.dataverse.places import (
     Bound,
     Collection,
@@ -72,7 +74,19 @@ def _write(
 # ── rows ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def _check_options(inquiry: Inquiry) -> None:
+    """Of a write: what the row in the answer shows. DataverseError for any other."""
+    others = parse_options(query_text(inquiry)).given - {"$select", "$expand"}
+    if others:
+        name = min(others)
+        message = f"The query parameter {name} is not supported."
+        raise DataverseError(
+            message, code=BAD_URL, where=name, hint="a write takes $select, with return=representation"
+        )
+
+
 def _create(session: Session, writes: Writes, inquiry: Inquiry, found: Collection, questions: Questions) -> Reply:
+    _check_options(inquiry)
     body = json_body(inquiry, session.references)
     table = found.table.name
     relationship = found.navigation.relationship if found.navigation is not None else None
@@ -88,6 +102,7 @@ def _create(session: Session, writes: Writes, inquiry: Inquiry, found: Collectio
 
 
 def _patch(session: Session, questions: Questions, writes: Writes, inquiry: Inquiry, found: Place) -> Reply:
+    _check_options(inquiry)
     body = json_body(inquiry, session.references)
     if not inquiry.body.strip():
         raise bad_payload("there is no body")
@@ -99,6 +114,7 @@ def _patch(session: Session, questions: Questions, writes: Writes, inquiry: Inqu
 
 
 def _delete(questions: Questions, writes: Writes, inquiry: Inquiry, found: Place) -> Reply:
+    _check_options(inquiry)
     if found.owner is not None:
         found = replace(found, key=row_id(questions, found))
     expect = _expected(questions, inquiry, found)
