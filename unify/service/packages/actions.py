@@ -278,7 +278,7 @@ def get_entity_execution_summary_status_list(asking: Asking) -> list[str]:
 def get_execution_errors(asking: Asking) -> str:
     """A text with a JSON list."""
     found = asking.packages.errors(asking.said["executionId"], most=MOST_ERRORS + 1)
-    folders = {"": asking.service.settings.root / asking.instance}
+    folders = {"": asking.service.settings.root.absolute() / asking.instance}
     errors = [
         {"RecordId": one.record, "Field": one.field, "ErrorMessage": without_places(one.message, folders),
          "EntityName": one.entity, "Step": one.step, "RowId": one.row}

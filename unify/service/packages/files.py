@@ -57,7 +57,7 @@ class Files:
 
     def publish(self, instance: str, name: str, path: Path, now: datetime | None = None) -> str:
         """A file of the instance that may be fetched under that name; its blob id."""
-        place = str(path.relative_to(self._root / instance))
+        place = str(path.resolve().relative_to((self._root / instance).resolve()))
         with self._database.write() as db:
             params = {"instance": instance, "name": name}
             db.execute("DELETE FROM package_files WHERE instance = $instance AND name = $name", params)

@@ -72,7 +72,7 @@ class PackageRoom:
         """See Room."""
         known = isinstance(error, UnifyError) and status != 500
         said = error if known and isinstance(error, UnifyError) else UnifyError("it failed, and was written down")
-        message = without_places(str(said), {"": self._service.settings.root}).replace("\n  → ", "; ")
+        message = without_places(str(said), {"": self._service.settings.root.absolute()}).replace("\n  → ", "; ")
         code = error.key if isinstance(error, ServiceError) else type(said).__name__ if known else ""
         body = {"code": code, "message": message, "innererror": {"message": message, "type": "", "stacktrace": ""}}
         return orjson.dumps({"error": body}), [JSON, (b"odata-version", b"4.0")]
