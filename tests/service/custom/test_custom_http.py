@@ -182,11 +182,13 @@ def test_a_refusal_undoes_what_was_written(world):
     assert world.get("accounts?$select=name")["value"] == []
 
 
-def test_a_crash_is_500_without_its_inside(capsys, world):
+def test_a_crash_is_500_without_its_inside(same, root, capfd):
+    world = type(same)(root)  # made here: a service writes its log where stderr is when it starts
     answer = world.post("acme_Refuse", {"How": "crash"}, headers={"x-ms-client-request-id": ID})
     assert answer.status_code == 500
     assert "swordfish" not in answer.text
-    written = capsys.readouterr().err
+    written = capfd.readouterr().err
+    world.close()
     [line] = [one for one in written.splitlines() if "custom API failed" in one]
     assert '"api": "acme_Refuse"' in line
     assert f'"correlation": "{ID}"' in line
@@ -269,6 +271,20 @@ def test_the_rules_hold_over_http(same):
     code, message = refused(same.post("customapis", api("myapi_F", isfunction=True, workflowsdkstepenabled=True)))
     assert code == "0x80040203"
     assert "cannot be enabled for workflow" in message
+
+
+def test_a_managed_property_is_an_object(same):
+    key = same.made("customapis", api("myapi_Managed", iscustomizable={"Value": False, "CanBeChanged": True}))
+    said = same.get(f"customapis({key})?$select=iscustomizable", headers={"Prefer": 'odata.include-annotations="*"'})
+    assert said["iscustomizable"] == {
+        "Value": False, "CanBeChanged": True, "ManagedPropertyLogicalName": "iscustomizableanddeletable"
+    }  # fmt: skip
+    assert same.ask("PATCH", f"customapis({key})", {"iscustomizable": {"Value": True}}).status_code == 204
+    assert same.get(f"customapis({key})?$select=iscustomizable")["iscustomizable"]["Value"] is True
+    assert refused(same.ask("PATCH", f"customapis({key})", {"iscustomizable": {"Value": 1}}))
+    assert [r["uniquename"] for r in same.get(
+        "customapis?$select=uniquename&$filter=iscustomizable eq true and uniquename eq 'myapi_Managed'"
+    )["value"]] == ["myapi_Managed"]  # fmt: skip
 
 
 def test_rows_of_code_can_be_read_and_not_changed(same):

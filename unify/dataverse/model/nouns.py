@@ -149,6 +149,11 @@ class AttributeModel:
         return self.type in LOOKUPS
 
     @property
+    def managed(self) -> bool:
+        """A boolean that goes over the wire as an object: `{"Value": true, "CanBeChanged": true, …}`."""
+        return self.format == "ManagedProperty"
+
+    @property
     def date_only(self) -> bool:
         """A DateTime that is a day: Edm.Date."""
         return self.type is Type.DATETIME and self.behavior == "DateOnly"

@@ -128,6 +128,8 @@ def _double(table: TableModel, attribute: AttributeModel, value: Any) -> Value:
 
 
 def _boolean(table: TableModel, attribute: AttributeModel, value: Any) -> Value:
+    if attribute.managed and isinstance(value, Mapping):
+        value = value.get("Value")
     if not isinstance(value, bool):
         raise _wrong(table, attribute, value)
     return value
