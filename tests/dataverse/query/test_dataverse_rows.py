@@ -260,6 +260,12 @@ def test_rows_of_a_many_to_many(empty):
         many.first, select=first.id_attribute, expand=f"{many.first_collection}($select={second.id_attribute})"
     )
     assert [x[second.id_attribute] for x in expanded[0][many.first_collection]] == [b]
+    near, far = many.first_attribute, many.second_attribute
+    xml = f"""<fetch><entity name='{many.first}'><link-entity name='{many.intersect}' from='{near}' to='{near}' intersect='true'>
+        <link-entity name='{many.second}' from='{far}' to='{far}' alias='z'><attribute name='{far}'/></link-entity></link-entity></entity></fetch>"""
+    assert [(r[near], r[f"z.{far}"]) for r in empty("fetch_xml", many.first, xml).rows] == [(a, b)]
+    text = f"SELECT x.{near}, y.{far} FROM {many.first} x JOIN {many.intersect} m ON x.{near} = m.{near} JOIN {many.second} y ON m.{far} = y.{far}"
+    assert [(r[near], r[far]) for r in empty("sql", many.first, text).rows] == [(a, b)]
 
 
 def test_who_asks(few):
@@ -347,9 +353,9 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("words", sorted(REFUSED))
-def test_what_is_refused_and_in_which_words(few, words):
+def test_what_is_refused_and_in_which_words(asked, words):
     with pytest.raises(DataverseError) as caught:
-        few.page("account", **REFUSED[words])
+        asked.page("account", **REFUSED[words])
     assert words in caught.value.message
     assert caught.value.status == 400
     assert caught.value.code.startswith("0x800")

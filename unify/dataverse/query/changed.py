@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from unify.dataverse.query.fragments import Sql, bound, sql
 from unify.dataverse.query.levels import Columns, Level, Levels
-from unify.dataverse.query.nouns import MOST, Options, Page, Preferences, Row
+from unify.dataverse.query.nouns import Options, Page, Preferences, Row
 from unify.dataverse.query.options import refused
 from unify.dataverse.query.ordering import Key
 from unify.dataverse.query.pages import context, token_check
@@ -48,7 +48,7 @@ def page(setting: Setting, running: Running, table: str, options: Options, prefe
     tables, columns = Tables(setting, scope), Columns()
     level = Levels(setting, preferences).level(scope, tables, columns, options.select, ())
     shaping = Shaping(setting, running, preferences, root, token_check)
-    size = min(MOST, preferences.page_size or MOST)
+    size = preferences.size
     asked = Following(setting, running, table, level, columns, tables, shaping, start, size)
     check = token_check(table, "changes", options.delta_token, None, None, {})
     told, seen, coming, number = 0, start, token(setting.reading, table, now=setting.asker.now), 1

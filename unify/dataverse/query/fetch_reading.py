@@ -7,6 +7,7 @@ from typing import Final
 from unify.core.errors import did_you_mean
 from unify.dataverse.errors import DataverseError
 from unify.dataverse.query.fetch_nouns import Attribute, Condition, Fetch, Filter, Link, Order, Source
+from unify.dataverse.query.nouns import MOST
 from unify.dataverse.query.operators import BY_FETCH, Takes
 from unify.dataverse.query.scope import MOST_JOINS, too_many_joins
 from unify.dataverse.query.xml import Element, XmlError, parse_xml
@@ -55,6 +56,8 @@ def _fetch(root: Element, source: Source) -> Fetch:
     count, top, page = (_number(root, name) for name in ("count", "top", "page"))
     if top is not None and (page is not None or count is not None):
         raise wrong("The top attribute can't be specified with paging attribute page or count.")
+    if top is not None and top > MOST:
+        raise wrong(f"The top attribute can't exceed {MOST:,}.", hint="page through the rows with count and page")
     return Fetch(
         source,
         aggregate=_flag(root, "aggregate"),

@@ -14,12 +14,12 @@ from unify.dataverse.query.fragments import Sql, both, bound, listed, sql
 from unify.dataverse.query.hierarchy import children
 from unify.dataverse.query.levels import Columns, Field, field_of
 from unify.dataverse.query.nouns import ATTRIBUTE, COOKIE, EXCEEDED, MORE, MOST, TOTAL, Options, Page, Preferences, Row
-from unify.dataverse.query.ordering import Key, after, identity, order_by
+from unify.dataverse.query.ordering import Key, after, identity, once, order_by
 from unify.dataverse.query.pages import token_check
 from unify.dataverse.query.paging import BEYOND, Place, checked, cookie, counted, outer, read_cookie, read_token
 from unify.dataverse.query.rows import Shaping, target_of
 from unify.dataverse.query.running import Running
-from unify.dataverse.query.scope import Ref, Setting
+from unify.dataverse.query.scope import Ref, Setting, table_of
 from unify.dataverse.query.sql_reading import read_sql
 
 NOTHING: Final = Sql("")
@@ -52,7 +52,7 @@ def applied(setting: Setting, running: Running, table: str, options: Options, pr
 
 
 def _of_table(setting: Setting, table: str, fetch: Fetch) -> None:
-    if setting.model.table(fetch.source.table).name != table:
+    if table_of(setting.model, fetch.source.table).name != table:
         raise wrong(
             f"The query is of '{fetch.source.table[:100]}', and the address of '{table}'.",
             hint=f"ask it at the entity set of '{fetch.source.table[:100]}'",
@@ -102,7 +102,7 @@ def _run(
     *,
     xml: bool,
 ) -> Page:
-    size = min(MOST, fetch.count or (None if xml else preferences.page_size) or MOST)
+    size = min(MOST, fetch.count or MOST) if xml else preferences.size
     place = _place(fetch, options, made, check)
     limit = size if place.left is None else min(size, place.left)
     offset = fetch.skip if place.page == 1 else 0
@@ -180,7 +180,7 @@ def _statement(setting: Setting, running: Running, lowering: Lowering, fetch: Fe
     keys = list(lowering.orders(by_number=fetch.by_number))
     if fetch.distinct:
         return _distinct(lowering, told, columns, keys)
-    keys += [identity(joined.scope.id) for joined in lowering.joined]
+    keys = once([*keys, *(identity(joined.scope.id) for joined in lowering.joined)])
     picks = [columns.add(key.value) for key in keys]
     shape = _shaper(told, id_at, version_at)
     return Statement(sql("SELECT {}", columns.sql), keys, picks, lowering.where, lowering.tables, shape)
@@ -202,10 +202,10 @@ def _distinct(lowering: Lowering, told: list[Told], columns: Columns, keys: list
         raise wrong("A distinct query needs columns.")
     if any(key.name not in {ref.attribute.name for ref in refs} for key in keys):
         raise wrong("A distinct query is ordered by columns that it returns.")
-    once = listed([sql("min({})", column) for column in columns.all])
+    least = listed([sql("min({})", column) for column in columns.all])
     group = sql("GROUP BY {}", listed([key.sort for key in same]))
     return Statement(
-        sql("SELECT {}", once), [*keys, *same], None, lowering.where, lowering.tables, _shaper(told, None, None), group
+        sql("SELECT {}", least), [*keys, *same], None, lowering.where, lowering.tables, _shaper(told, None, None), group
     )
 
 

@@ -24,7 +24,7 @@ from segments.odata.syntax.ast_options import (
 from segments.odata.syntax.printer_options import print_options
 from unify.dataverse.model import Navigation, OneToMany
 from unify.dataverse.query.filtering import Filtering
-from unify.dataverse.query.fragments import ALWAYS, Sql, both, listed, sql
+from unify.dataverse.query.fragments import ALWAYS, Sql, both, bound, listed, sql
 from unify.dataverse.query.nouns import MOST, Preferences
 from unify.dataverse.query.options import refused
 from unify.dataverse.query.ordering import Key, ordered
@@ -115,8 +115,8 @@ class Collection:
     filter: Expression | None
     orderby: tuple[OrderItem, ...]
 
-    def statement(self, ids: str) -> Sql:
-        """SELECT owner, place among its rows from 1, key values, columns; `ids`: a JSON list of owners."""
+    def statement(self, ids: str, limit: int) -> Sql:
+        """SELECT owner, place among its rows from 1, columns; `ids`: a JSON list of owners."""
         owner, there = collected(self.navigation, self.level.scope)
         mine = sql("{} IN (SELECT value FROM json_each({}))", owner, Sql("?", (ids,)))
         rank = sql("row_number() OVER (PARTITION BY {} ORDER BY {})", owner, listed([key.order for key in self.keys]))
@@ -129,7 +129,7 @@ class Collection:
             Sql(self.tables.sql.text.removeprefix("FROM "), self.tables.sql.params),
             both([there, mine, self.where]),
         )
-        return sql("SELECT * FROM ({}) WHERE n <= {} ORDER BY o, n", inner, Sql("?", (self.most + 1,)))
+        return sql("SELECT * FROM ({}) {}", inner, bound("WHERE n <= ? ORDER BY o, n LIMIT ?", self.most + 1, limit))
 
 
 OF_SINGLE: Final = (
@@ -264,7 +264,7 @@ class Levels:
             columns.add(key.value)
         most = min(MOST, top.count if top else MOST)
         if nested and self.preferences.page_size is not None:
-            most = min(most, self.preferences.page_size)
+            most = min(most, self.preferences.size)
         return Collection(
             self.setting,
             navigation,

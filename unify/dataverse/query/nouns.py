@@ -42,6 +42,11 @@ class Preferences:
     page_size: int | None = None
     track_changes: bool = False
 
+    @property
+    def size(self) -> int:
+        """Rows of a page."""
+        return MOST if self.page_size is None or self.page_size < 1 else min(MOST, self.page_size)
+
     def wants(self, term: str) -> bool:
         """Whether annotations of that name are given: the longest pattern that speaks of it decides."""
         told = ""

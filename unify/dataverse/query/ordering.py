@@ -5,7 +5,7 @@ Nulls come first, last when descending, as in SQL Server. The key of the row end
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from segments.odata.syntax.ast import Alias, Expression, Path
 from segments.odata.syntax.ast_options import OrderItem
@@ -15,6 +15,9 @@ from unify.dataverse.query.naming import name_of
 from unify.dataverse.query.options import refused
 from unify.dataverse.query.scope import Ref, Setting
 from unify.dataverse.query.text import fold
+
+MOST_KEYS: Final = 25
+"""Columns of an order: what comes after a row takes as many conditions as half their square."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,17 @@ def ordered(
                 "$orderby takes columns.", hint="as in $orderby=name desc,primarycontactid/fullname; no expressions"
             )
         keys.append(key_of(setting, filtering.ref(tree.segments), descending=item.descending))
-    return [*keys, identity(filtering.tables.root.id)]
+    return once([*keys, identity(filtering.tables.root.id)])
+
+
+def once(keys: Sequence[Key]) -> list[Key]:
+    """Without those that were there before: they part nothing. DataverseError past 25."""
+    found: dict[Sql, Key] = {}
+    for key in keys:
+        found.setdefault(key.value, key)
+    if len(found) > MOST_KEYS:
+        raise refused(f"An order has at most {MOST_KEYS} columns.")
+    return list(found.values())
 
 
 def identity(ref: Ref) -> Key:

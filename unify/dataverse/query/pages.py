@@ -98,7 +98,7 @@ def page(
     place = Place(left=options.top)
     if options.skip_token is not None:
         place = read_token(options.skip_token, question.keys, check)
-    size = min(MOST, preferences.page_size or MOST)
+    size = preferences.size
     limit = size if place.left is None else min(size, place.left)
     found = running.rows(_statement(question, place, limit, options.skip))
     more = len(found) > limit and (place.left is None or place.left > limit)

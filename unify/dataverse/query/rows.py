@@ -130,7 +130,8 @@ class Shaping:
 
     def _fill(self, collection: Collection, level: Level, pairs: list[tuple[Held, Row]]) -> None:
         owners: dict[str, list[Held]] = {held[level.id_at]: [] for held, _ in pairs}
-        found = self.running.rows(collection.statement(json.dumps(list(owners))))
+        limit = MOST_NESTED - self._nested + 1
+        found = self.running.rows(collection.statement(json.dumps(list(owners)), limit))
         self._nested += len(found)
         if self._nested > MOST_NESTED:
             raise DataverseError(

@@ -91,7 +91,7 @@ class Setting:
 
     def scope(self, table: str) -> Scope:
         """A table, under an alias that nobody else has."""
-        return Scope(f"t{next(self._aliases)}", self.model.table(table))
+        return Scope(f"t{next(self._aliases)}", table_of(self.model, table))
 
     def condition(self) -> None:
         """One more; DataverseError past 500."""
@@ -102,6 +102,18 @@ class Setting:
                 code="0x8004430C",
                 hint=f"at most {MOST_CONDITIONS}; many values of one column go into one In(…)",
             )
+
+
+def table_of(model: Model, name: str) -> TableModel:
+    """A table, or the one between two tables of a many-to-many relationship; DataverseError."""
+    many = next((one for one in model.many_to_many if one.intersect == name), None)
+    if many is None or name in model.tables:
+        return model.table(name)
+    columns = (f"{name}id", *sides(many))
+    attributes = {column: AttributeModel(column, column, Type.GUID) for column in columns}
+    return TableModel(
+        name, name, f"{name}collection", name, f"{name}id", None, 0, name, name, attributes, is_intersect=True
+    )
 
 
 class Tables:

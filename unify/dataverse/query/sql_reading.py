@@ -15,6 +15,7 @@ from unify.dataverse.model import Model, TableModel
 from unify.dataverse.query.fetch_nouns import Attribute, Condition, Fetch, Filter, Link, Order, Source
 from unify.dataverse.query.fetch_reading import LONGEST, wrong
 from unify.dataverse.query.operators import BY_FETCH, SQL_NOT_LIKE, SQL_UNEQUAL, Operator
+from unify.dataverse.query.scope import table_of
 from unify.dataverse.query.sql_tokens import Token, syntax, tokens
 
 AGGREGATES: Final = {"COUNT": "count", "SUM": "sum", "AVG": "avg", "MIN": "min", "MAX": "max"}
@@ -163,7 +164,7 @@ class _Reader:
                 return root
 
     def _table(self) -> str:
-        table = self.model.table(self.name())
+        table = table_of(self.model, self.name())
         alias = self.name() if self.word("AS") or self.token.kind == "name" else table.name
         if alias in self.tables:
             raise wrong(f"The name or alias '{alias}' stands twice: give each table an alias of its own.")
