@@ -245,6 +245,13 @@ def ask_to_cancel(database: PackageDatabase, number: int) -> None:
         db.execute(sql, params)
 
 
+def is_staged(database: PackageDatabase, number: int) -> bool:
+    """Whether the staging of an execution is there; nothing had to be staged where every file was refused."""
+    wanted = {f"staging_{number}_{step.place}" for step in steps(database, number) if not step.run.error}
+    sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB $names"
+    return wanted <= {row["name"] for row in database.rows(sql, {"names": f"staging_{number}_[0-9]*"})}
+
+
 def cancelled(database: PackageDatabase, number: int) -> bool:
     """Whether somebody asked it to end."""
     sql = "SELECT cancel FROM executions WHERE number = $number"

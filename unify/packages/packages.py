@@ -187,6 +187,9 @@ class Packages:
                 f"{found.id} has not stopped at staging", where="executionId",
                 hint="import with execute false to stop there; what has run already needs an import of its own",
             )  # fmt: skip
+        if not history.is_staged(self._database, found.number):
+            raise ExecutionStateError(f"the staging of {found.id} is gone: somebody was erased", where="executionId",
+                                      hint="import the package again")  # fmt: skip
         overwriting = options.overwrite if overwrite is None else overwrite
         with self._database.write() as db:
             said = dumped(replace(options, execute=True, overwrite=overwriting))

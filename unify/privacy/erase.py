@@ -17,6 +17,7 @@ from segments.membership.codec import from_bytes, to_bytes
 from unify.batch import Job, run_job
 from unify.core.reports import Report
 from unify.instance import Instance
+from unify.packages.housekeeping import shed
 from unify.privacy import files, ledger
 from unify.privacy.person import Person, person
 from unify.privacy.records import erase_records
@@ -97,6 +98,7 @@ def finish(store: Store, *, wait: float | None = None) -> int:
         gone = remove_old(store, lease)
         shutil.rmtree(store.path / SNAPSHOTS, ignore_errors=True)
         shutil.rmtree(store.path / EXPORTS, ignore_errors=True)
+        shed(store.path)
         ledger.finished(store)
         compact(store)
     return len(gone)

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from unify.packages.database import FOLDER
+from unify.packages.housekeeping import BLOBS as UPLOADS
 from unify.service.database import ServiceDatabase
 from unify.service.errors import ServiceError, bad_request
 from unify.service.jobs.nouns import stamp
 from unify.store.files import fsync
 
-BLOBS: Final = f"{FOLDER}/blobs"
+BLOBS: Final = f"{FOLDER}/{UPLOADS}"
 KEPT: Final = timedelta(days=7)
 NAME: Final = re.compile(r"[^\x00-\x1f\x7f/\\?#%*:|\"<>]{1,200}")
 """A name that is one part of a path, whatever reads it."""
