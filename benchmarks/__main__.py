@@ -12,6 +12,7 @@ incremental  a run over changed files against a full run: seconds and stages of 
 resolve    records held against generated customers: open_s, held_mib, brief_ms, why_ms (median, p99)
 service    the query service under load: noop_rps, membership_rps, lookup_rps, page_rps, their p99 and ratios; swaps,
            swap_failures, mixed_generations; memory of workers
+dataverse  rows of Dataverse tables, without HTTP: create_multiple, point reads, and a run that takes them in
 packages   a data package of generated rows: seconds, rows_per_s, peak_mib of write, read, import
 generate   only write the generated customers, and say where
 """
@@ -80,6 +81,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--rounds", type=int, default=5, help="medians are over so many (default 5)")
     command.add_argument("--swaps", type=int, default=1000, help="generations that change under load (default 1000)")
     command.set_defaults(measure=_service)
+    command = commands.add_parser("dataverse", parents=[common, sized], help="rows of Dataverse tables, without HTTP")
+    command.add_argument("--seconds", type=float, default=3.0, help="of writing and of reading, each (default 3)")
+    command.set_defaults(measure=_dataverse)
     command = commands.add_parser("packages", parents=[common], help="a data package written, read, imported")
     command.add_argument("--rows", type=int, default=1_000_000, help="how many (default 1000000)")
     command.add_argument(
@@ -176,6 +180,12 @@ def _service(options: argparse.Namespace) -> dict[str, Any]:
     return service.measure(
         options.records, options.seed, seconds=options.seconds, rounds=options.rounds, swaps=options.swaps
     )
+
+
+def _dataverse(options: argparse.Namespace) -> dict[str, Any]:
+    from benchmarks import dataverse
+
+    return dataverse.measure(options.records, options.seed, options.seconds)
 
 
 def _packages(options: argparse.Namespace) -> dict[str, Any]:
