@@ -31,6 +31,7 @@ def code(reply):
         ("GET", f"accounts({NOBODY})/nothing", {}, (404, "0x8006088a")),
         ("POST", "accounts", {"json": {"name": "x" * 161}}, (400, "0x80044331")),
         ("POST", "accounts", {"json": [1]}, (400, "0x80048d19")),
+        ("POST", "accounts", {}, (400, "0x80048d19")),
         ("POST", "accounts", {"content": b'{"name":', "headers": {"content-type": "application/json"}}, (400, "0x80048d19")),
         ("POST", "accounts", {"content": b'{"name":"a","name":"b"}', "headers": {"content-type": "application/json"}},
          (400, "0x80048d19")),
@@ -408,6 +409,54 @@ def test_13_functions_and_actions(ask, make, unique):
     assert code(ask("GET", "RetrieveTotalRecordCount(EntityNames=@p)?@p='O'x'")) == (400, "0x80060888")
     assert code(ask("GET", "NoSuchFunction()")) == (404, "0x8006088a")
     assert code(ask("POST", "BulkDelete", json={"JobName": "x", "QuerySet": [], "Colour": 1}))[0] == 400
+
+
+def test_13_deletes_in_bulk(ask, make, unique):
+    """Done at once, noted as a job; what cannot be deleted leaves all as it was, and the job says so."""
+    name, other = f"acme_{unique}", f"acme_{unique}x"
+    label = {"LocalizedLabels": [{"Label": "x", "LanguageCode": 1033}]}
+    for each in (name, other):
+        column = {"@odata.type": "Microsoft.Dynamics.CRM.StringAttributeMetadata", "SchemaName": "acme_Name",
+                  "IsPrimaryName": True, "MaxLength": 50, "DisplayName": label}  # fmt: skip
+        said = {"SchemaName": each, "DisplayName": label, "DisplayCollectionName": label, "Attributes": [column]}
+        assert ask("POST", "EntityDefinitions", json=said).status_code == 204
+    lookup = {
+        "@odata.type": "Microsoft.Dynamics.CRM.LookupAttributeMetadata",
+        "SchemaName": "acme_ParentId",
+        "DisplayName": label,
+    }
+    relationship = {
+        "@odata.type": "Microsoft.Dynamics.CRM.OneToManyRelationshipMetadata", "SchemaName": f"{name}_{other}",
+        "ReferencedEntity": name, "ReferencingEntity": other, "Lookup": lookup, "CascadeConfiguration": {"Delete": "Restrict"},
+    }  # fmt: skip
+    assert ask("POST", "RelationshipDefinitions", json=relationship).status_code == 204
+    sets = {t: got(ask, f"EntityDefinitions(LogicalName='{t}')")["EntitySetName"] for t in (name, other)}
+    held, free = (make(sets[name], acme_name=n) for n in ("held", "free"))
+    child = make(sets[other], acme_name="child", **{"acme_ParentId@odata.bind": f"{sets[name]}({held})"})
+
+    def delete(*values):
+        condition = {
+            "AttributeName": "acme_name",
+            "Operator": "In",
+            "Values": [{"Value": v, "Type": "System.String"} for v in values],
+        }
+        query = {"EntityName": name, "Criteria": {"FilterOperator": "And", "Conditions": [condition]}}
+        reply = ask("POST", "BulkDelete", json={"JobName": unique, "QuerySet": [query]})
+        assert reply.status_code == 200, reply.text
+        return got(ask, f"asyncoperations({reply.json()['JobId']})?$select=statuscode,message,errorcode,name")
+
+    failed = delete("held", "free")
+    assert (failed["statuscode"], failed["name"]) == (31, unique)
+    assert failed["errorcode"] < 0
+    assert got(ask, f"{sets[name]}/$count") == 2
+    assert delete("free")["statuscode"] == 30
+    assert ask("GET", f"{sets[name]}({free})").status_code == 404
+    assert ask("DELETE", f"{sets[name]}({held})").status_code == 405  # CannotDeleteDueToAssociation
+    assert ask("DELETE", f"{sets[other]}({child})").status_code == 204
+    assert delete("held")["message"] == "1 row was deleted."
+    for each in (other, name):
+        assert ask("DELETE", f"EntityDefinitions(LogicalName='{each}')").status_code == 204
+    assert code(ask("GET", sets[name])) == (404, "0x8006088a")
 
 
 def test_13_links_are_made_and_taken_away(ask, make, unique):

@@ -9,6 +9,7 @@ import pytest
 
 from unify.service.access.changes import Changes
 from unify.service.access.guard import Guard
+from unify.service.access.shapes import shape
 from unify.service.caller import Role
 from unify.service.database import ServiceDatabase
 from unify.service.settings import Settings
@@ -73,6 +74,23 @@ def test_refusals_say_what_it_takes(gated):
     said = gated("reader", "GET", "accounts").json()["error"]
     assert (said["code"], said["message"][:30]) == ("0x80040220", "this takes the role steward (a")
     assert "may not see everything" in gated("restricted", "GET", "accounts").json()["error"]["message"]
+
+
+def test_a_key_that_asks_too_often(acme, run_asking):
+    changes = Changes(Guard(ServiceDatabase(acme)))
+    key = changes.create_key("hasty", roles={"acme": Role.STEWARD}, rate=0.01, burst=1).text
+    with run_asking(Settings(root=acme, jobs=False, auth="required", organization="acme")) as ask:
+        said = {"Ocp-Apim-Subscription-Key": key}
+        assert ask("GET", "WhoAmI", headers=said).status_code == 200
+        late = ask("GET", "WhoAmI", headers=said)
+    assert (late.status_code, late.json()["error"]["code"]) == (429, "0x80072322")
+    assert int(late.headers["retry-after"]) > 0
+
+
+def test_the_audit_log_keeps_no_values():
+    query = "fetchXml=<value>Muster</value>&sql=SELECT x WHERE y = %22Muster%22&$id=contacts(1)&$filter=a eq 'Muster'&@p='Muster'"
+    kept = shape("contacts(4711)", query, understood=True)
+    assert kept == "contacts(?)?fetchXml=?&sql=?&$id=?&$filter=a eq ?&?"
 
 
 def test_rows_say_who_wrote_them(gated):

@@ -101,7 +101,15 @@ def bulk_delete(call: Call) -> Outcome:
     try:
         with call.transaction() as writing:
             gone = sum(_delete(call, writing, table, text) for table, text in fetches)
-            _note(call, writing, job, name, fetches[0][0], began, f"{gone:,} rows were deleted.")
+            _note(
+                call,
+                writing,
+                job,
+                name,
+                fetches[0][0],
+                began,
+                "1 row was deleted." if gone == 1 else f"{gone:,} rows were deleted.",
+            )
     except DataverseError as error:
         with call.transaction() as writing:
             _note(call, writing, job, name, fetches[0][0], began, error.message, code=error.code)

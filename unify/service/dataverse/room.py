@@ -19,6 +19,7 @@ from unify.service.dataverse.handling import handled
 from unify.service.dataverse.mount import TAKEN, Mount, mount_of
 from unify.service.dataverse.preferences import preferences_of
 from unify.service.dataverse.session import Session, correlation_of
+from unify.service.errors import ServiceError
 from unify.service.management.depends import hosted_for
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 WITH_BODY: Final = frozenset(("POST", "PUT", "PATCH"))
 BATCH: Final = (b"$batch", b"%24batch")
+TOO_MANY: Final = "0x80072322"
+"""Number of requests exceeded the limit."""
 VARY: Final = (b"vary", b"accept, authorization, ocp-apim-subscription-key, odata-maxversion, prefer")
 
 
@@ -93,8 +96,10 @@ class DataverseRoom:
         return await hosted.ask_as(caller, work)
 
     def refusal(self, scope: Scope, error: Exception, status: int) -> tuple[bytes, Headers]:
-        """See Room."""
+        """See Room. What is refused here was refused at the gate: a 429 is that of a key that has asked too often."""
         wanted = preferences_of(text_of(scope["headers"])).annotation
+        if isinstance(error, ServiceError) and status == 429:
+            error.key = TOO_MANY
         return refusal_body(error, status, wanted), refusal_headers()
 
 

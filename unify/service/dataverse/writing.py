@@ -88,6 +88,8 @@ def _check_options(inquiry: Inquiry) -> None:
 def _create(session: Session, writes: Writes, inquiry: Inquiry, found: Collection, questions: Questions) -> Reply:
     _check_options(inquiry)
     body = json_body(inquiry, session.references)
+    if not inquiry.body.strip():
+        raise bad_payload("Empty payload. Make sure to pass a valid payload in the request.")
     table = found.table.name
     relationship = found.navigation.relationship if found.navigation is not None else None
     if isinstance(relationship, OneToMany) and found.owner is not None:
@@ -105,7 +107,7 @@ def _patch(session: Session, questions: Questions, writes: Writes, inquiry: Inqu
     _check_options(inquiry)
     body = json_body(inquiry, session.references)
     if not inquiry.body.strip():
-        raise bad_payload("there is no body")
+        raise bad_payload("Empty payload. Make sure to pass a valid payload in the request.")
     if found.owner is not None:
         found = replace(found, key=row_id(questions, found))
     expect = _expected(questions, inquiry, found)
