@@ -305,7 +305,12 @@ def follow(empty, token, size=None, between=lambda: None, select="name"):
     live, gone, skip = {}, [], None
     while True:
         page = empty.page(
-            "account", select=select, track=token is None, page_size=size, deltatoken=token, skiptoken=skip
+            "account",
+            select=select,
+            track=token is None and skip is None,
+            page_size=size,
+            deltatoken=token,
+            skiptoken=skip,
         )
         for row in page.rows:
             if row.get("reason") == "deleted":

@@ -14,7 +14,7 @@ from unify.dataverse.query.nouns import Options, Page, Preferences, Row
 from unify.dataverse.query.options import refused
 from unify.dataverse.query.ordering import Key
 from unify.dataverse.query.pages import context, token_check
-from unify.dataverse.query.paging import Place, cookie, outer, read_token
+from unify.dataverse.query.paging import Place, cookie, is_of, outer, read_token
 from unify.dataverse.query.rows import Shaping
 from unify.dataverse.query.running import Running
 from unify.dataverse.query.scope import Setting, Tables
@@ -61,6 +61,11 @@ def page(setting: Setting, running: Running, table: str, options: Options, prefe
     if more:
         return Page(rows, named, next=_next(number + 1, (told, seen, coming), check))
     return Page(rows, f"{named}/$delta" if start else named, delta=coming)
+
+
+def goes_on(options: Options) -> bool:
+    """A further page of these is asked for; its link is followed without the preference of the first."""
+    return options.skip_token is not None and is_of(options.skip_token, MARKS)
 
 
 def count(setting: Setting, running: Running, table: str, options: Options) -> int:

@@ -39,7 +39,7 @@ class Questions:
         if options.sql is not None:
             pages.only(options, {"$count", "$skiptoken"}, "sql")
             return self.sql(table, options.sql, options, preferences)
-        if options.delta_token is not None or preferences.track_changes:
+        if options.delta_token is not None or preferences.track_changes or changed.goes_on(options):
             return changed.page(self._setting(), self._running(), table, options, preferences, self.root)
         if options.apply:
             pages.only(options, {"$apply", "$orderby", "$top", "$count", "$skiptoken"}, "$apply")

@@ -73,7 +73,7 @@ class Asker:
 class Options:
     """The query options of a URL, read and not yet held against a table.
 
-    text      as it was sent, without $skiptoken and $deltatoken
+    text      as it was sent, without $skiptoken: what a link to the next page repeats
     aliases   `@p=…` by name, without the @
     fetch_xml, sql   the options of these names, decoded
     """

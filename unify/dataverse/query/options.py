@@ -67,7 +67,7 @@ def parse_options(text: str) -> Options:
             continue
         given.add(name)
         found[key] = value
-    kept = "&".join(part for part in text.split("&") if _name(part) not in {"$skiptoken", "$deltatoken"})
+    kept = "&".join(part for part in text.split("&") if _name(part) != "$skiptoken")
     return Options(text=kept, aliases=aliases, given=frozenset(given), **found)  # type: ignore[arg-type]
 
 

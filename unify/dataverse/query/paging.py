@@ -84,6 +84,15 @@ def read_token(token: str, keys: Sequence[Key], check: str) -> Place:
     return place
 
 
+def is_of(token: str, keys: Sequence[Key]) -> bool:
+    """Whether a token holds values of these keys; what else is wrong with it, `read_token` tells."""
+    try:
+        inner = _parsed(token).attributes.get("pagingcookie", "")
+        return [child.tag for child in _parsed(unquote(unquote(inner))).children] == [key.name for key in keys]
+    except DataverseError:
+        return False
+
+
 def read_cookie(text: str, keys: Sequence[Key], check: str) -> Place:
     """The inner cookie; DataverseError."""
     found = _parsed(text)

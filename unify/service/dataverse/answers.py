@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import orjson
 
@@ -72,11 +72,16 @@ def page_reply(mount: Mount, inquiry: Inquiry, page: Page, text: str, said: Pref
     body["value"] = page.rows
     for name, token, option in (("nextLink", page.next, "$skiptoken"), ("deltaLink", page.delta, "$deltatoken")):
         if token is not None:
-            options = text if option == "$skiptoken" else ""
+            options = text if option == "$skiptoken" else _selected(text)
             body[f"@odata.{name}"] = link(mount, inquiry, options, option, token)
     reply = json_reply(inquiry, 200, body, applied(said, written=False))
     reply.rows = len(page.rows)
     return reply
+
+
+def _selected(text: str) -> str:
+    """The one option that what is tracked keeps."""
+    return "&".join(part for part in text.split("&") if unquote(part.partition("=")[0]) == "$select")
 
 
 def link(mount: Mount, inquiry: Inquiry, options: str, name: str, token: str) -> str:
