@@ -18,7 +18,7 @@ _spec.loader.exec_module(pages)
 COMMANDS = {
     "init", "validate", "run", "ingest", "conflate", "status", "report", "explain", "review", "decisions", "tables", "query", "odata", "export", "profile",
     "labels", "suggest", "resolve", "customer", "timeline", "relationship", "refresh", "measure", "segment", "runs", "generations", "rollback", "doctor",
-    "serve", "access", "subject", "erase", "dev-cert",
+    "serve", "access", "subject", "erase", "dev-cert", "package",
 }  # fmt: skip
 
 
