@@ -67,13 +67,14 @@ _KNOWN: Final[Stamped[Registered]] = Stamped()
 
 def stamp_of(reading: Reading) -> str:
     """Changes with every write of these tables: latest version and number of rows, by index, and definitions."""
-    known = reading.tables()
-    parts = [reading.stamp]
-    for name in TABLES:
-        if name in known:
-            found = reading.connection.execute(f'SELECT max(_version), count(*) FROM "t_{name}"').fetchone()
-            parts += [str(found[0]), str(found[1])]
-    return " ".join(parts)
+    if not all(name in reading.tables() for name in TABLES):
+        return reading.stamp
+    return " ".join([reading.stamp, *map(str, reading.connection.execute(_LATEST).fetchone())])
+
+
+_LATEST: Final = "SELECT " + ", ".join(
+    f'(SELECT max(_version) FROM "t_{name}"), (SELECT count(*) FROM "t_{name}")' for name in TABLES
+)
 
 
 def _read(reading: Reading, loaded: Loaded) -> Registered:

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 from uuid import uuid4
+from weakref import WeakKeyDictionary
 
 from unify.custom import definitions, queue
 from unify.custom.context import Context, Execution, Who
@@ -13,7 +14,7 @@ from unify.custom.loading import Loaded
 from unify.custom.nouns import TARGET, Entity, EntityReference, Mode, Stage, Step
 from unify.custom.pipeline import CURRENT, Failed, Pipeline, check_depth, organization_id, silent
 from unify.custom.privileges import holds
-from unify.custom.registered import registered
+from unify.custom.registered import Registered, registered
 from unify.dataverse.model import model_of
 from unify.dataverse.writes import rules as write_rules
 from unify.dataverse.writes import watching
@@ -36,6 +37,7 @@ class Rules:
     def after(self, happening: Happening) -> None:
         """See Watcher."""
         definitions.follow(happening)
+        STEPS.forget(happening.session.writing)
 
 
 class Steps:
@@ -45,6 +47,8 @@ class Steps:
         self._nothing = Loaded()
         self._code: dict[Path, Loaded] = {}
         self.failed: Failed = silent
+        self._known: WeakKeyDictionary[Writing, tuple[Loaded, Registered]] = WeakKeyDictionary()
+        """By transaction: steps are looked up once in each, not once for each row."""
 
     def use(self, place: Path, loaded: Loaded, failed: Failed | None = None) -> None:
         """For this process, from now on. `place`: of an instance, or the folder of many."""
@@ -61,8 +65,22 @@ class Steps:
         path = instance.resolve()
         return self._code.get(path) or self._code.get(path.parent) or self._nothing
 
+    def forget(self, writing: Writing) -> None:
+        """Definitions were written in this transaction."""
+        self._known.pop(writing, None)
+
+    def _found(self, session: Session) -> Registered:
+        current, writing = CURRENT.get(), session.writing
+        if current is not None:
+            return registered(writing, current.code)
+        known = self._known.get(writing)
+        if known is None:
+            code = self.code(path_of(writing))
+            known = self._known[writing] = code, registered(writing, code)
+        return known[1]
+
     def _steps(self, happening: Happening) -> tuple[Step, ...]:
-        found = registered(happening.session.writing, self._now(happening.session))
+        found = self._found(happening.session)
         changed = frozenset(happening.values) if happening.message == "Update" else None
         return found.at(happening.message, happening.table.name, changed)
 
@@ -74,7 +92,7 @@ class Steps:
 
     def wants(self, session: Session, message: Message, table: str) -> bool:
         """See Watcher."""
-        found = registered(session.writing, self._now(session))
+        found = self._found(session)
         return any(step.entity in (None, table) for step in found.steps.get(message, ()))
 
     def before(self, happening: Happening) -> None:

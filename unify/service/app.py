@@ -20,8 +20,8 @@ from unify.service.asgi import ClientGoneError, Message, Receive, Scope, Send, r
 from unify.service.caller import OPEN, Caller
 from unify.service.data.room import DataRoom
 from unify.service.database import ServiceDatabase
-from unify.service.dataverse.room import DataverseRoom
 from unify.service.dataverse.custom_setup import set_up_custom_apis
+from unify.service.dataverse.room import DataverseRoom
 from unify.service.errors import status_of
 from unify.service.hot.answer import Hot
 from unify.service.hot.lane import Lane
