@@ -2,10 +2,10 @@
 
     python -m benchmarks dataverse --records 1000000 --json
 
-Contacts of eight columns a client sends, each batch one transaction that is on the disk when it ends. `store` writes ten
+Contacts of eight columns a client sends; each batch is one transaction, on the disk when it ends. `store` writes ten
 columns straight into a record table, as imports of packages do. Napkin: an fsync is a millisecond or less on a local
-SSD, so batches of one row come to a thousand a second or two; a row of forty columns takes some 50 µs of Python to
-check and 20 µs of SQLite, so large batches come to ten or twenty thousand; a point read is a connection and a seek, 0.3 ms.
+SSD, so batches of one row come to a few hundred a second; a row of fifty columns takes some 40 µs of Python and 15 µs
+of SQLite, so large batches come to twenty thousand; a point read is a connection and a seek, 0.3 ms.
 """
 
 import tempfile
@@ -24,17 +24,26 @@ BATCHES = (1, 100, 1000)
 SECONDS = 3.0
 """Of writing at each batch size, and of reading."""
 PLAN = {
-    "name": "dataverse", "sources": {"crm": {"Contacts": {"records": "contact"}}},
-    "conflation": {"order": ["crm.Contacts"], "dedupe": {"crm.Contacts": [{"name": "mail", "when": [{"field": "emailaddress1"}]}]}},
-}  # fmt: skip
+    "name": "dataverse",
+    "sources": {"crm": {"Contacts": {"records": "contact"}}},
+    "conflation": {
+        "order": ["crm.Contacts"],
+        "dedupe": {"crm.Contacts": [{"name": "mail", "when": [{"field": "emailaddress1"}]}]},
+    },
+}
 TEN = Table(
     "ten",
     (
-        Column("id", Kind.GUID), *(Column(f"text{i}", Kind.TEXT) for i in range(4)), Column("whole", Kind.INTEGER),
-        Column("exact", Kind.INTEGER), Column("flag", Kind.BOOLEAN), Column("half", Kind.DOUBLE), Column("more", Kind.TEXT),
+        Column("id", Kind.GUID),
+        *(Column(f"text{i}", Kind.TEXT) for i in range(4)),
+        Column("whole", Kind.INTEGER),
+        Column("exact", Kind.INTEGER),
+        Column("flag", Kind.BOOLEAN),
+        Column("half", Kind.DOUBLE),
+        Column("more", Kind.TEXT),
     ),
     ("id",),
-)  # fmt: skip
+)
 
 
 def measure(records: int, seed: int = 7, seconds: float = SECONDS) -> dict[str, Any]:
@@ -125,11 +134,18 @@ def _change(store: RecordStore, count: int) -> None:
 def _straight(store: RecordStore, records: int) -> float:
     rows = [
         {
-            "id": f"00000000-0000-7000-8000-{number:012x}", "text0": f"name {number}", "text1": "Bern", "text2": "x@example.com",
-            "whole": number, "exact": number, "flag": True, "half": 0.5, "more": None,
+            "id": f"00000000-0000-7000-8000-{number:012x}",
+            "text0": f"name {number}",
+            "text1": "Bern",
+            "text2": "x@example.com",
+            "whole": number,
+            "exact": number,
+            "flag": True,
+            "half": 0.5,
+            "more": None,
         }
         for number in range(records)
-    ]  # fmt: skip
+    ]
     with store.write() as writing:
         writing.define(TEN)
     start = perf_counter()

@@ -1,13 +1,16 @@
 """The record store: what it keeps, what it refuses, and what followers of a table hear."""
 
-from datetime import UTC, date, datetime
+import os
+import time
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from unify.core.errors import SpecError, StoreError
 from unify.records import Column, Kind, RecordStore, Table
-from unify.records.errors import KeyTakenError, NoSuchRowError, RecordError, VersionError
+from unify.records.errors import ForgottenError, KeyTakenError, NoSuchRowError, RecordError, VersionError
 
 ID = "00000000-0000-0000-0000-00000000000{}"
 EVERY = Table(
@@ -128,3 +131,98 @@ def test_what_raises_is_undone(store: RecordStore) -> None:
         raise ZeroDivisionError
     with store.read() as reading:
         assert reading.count("every") == 0
+
+
+def test_many_processes_may_be_the_first(tmp_path: Path) -> None:
+    """Six at once, ten times: each finds the tables or makes them, whoever comes first."""
+    for number in range(10):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        start = time.monotonic() + 0.02
+        children = []
+        for _ in range(6):
+            if (child := os.fork()) == 0:
+                code = 1
+                try:
+                    while time.monotonic() < start:
+                        pass
+                    store = RecordStore(folder)
+                    with store.read() as reading:
+                        dict(reading.tables())
+                    with store.write() as writing:
+                        writing.define(EVERY)
+                    code = 0
+                finally:
+                    os._exit(code)
+            children.append(child)
+        assert [os.waitpid(child, 0)[1] for child in children] == [0] * 6
+        with RecordStore(folder).read() as reading:
+            assert dict(reading.tables()) == {"every": EVERY}
+
+
+def test_many_rows_are_updated_and_deleted_in_one_go(store: RecordStore) -> None:
+    keys = [[ID.format(n)] for n in range(4)]
+    with store.write() as writing:
+        writing.insert("every", [{"guid": key[0]} for key in keys])
+        last = writing.update_many(
+            "every", [(keys[0], {"text": "a"}), (keys[1], {"integer": 1}), (keys[0], {"text": "b"})]
+        )
+        assert [writing.get("every", key).version for key in keys[:2]] == [last, last - 1]
+        assert writing.get("every", keys[0]).values["text"] == "b"
+        with pytest.raises(NoSuchRowError):
+            writing.update_many("every", [(keys[1], {"text": "c"}), ([ID.format(9)], {"text": "d"})])
+        before = writing.version
+        assert writing.delete_many("every", [keys[2], [ID.format(9)], keys[3], keys[2]]) == 2
+        assert [(key, version > before) for key, version in writing.changes("every", before).gone] == [
+            ((k[0],), True) for k in keys[2:]
+        ]
+        assert [r.values["guid"] for r in writing.many("every", "guid", [keys[1][0], keys[2][0]])] == keys[1]
+        assert writing.absent("every", "guid", [k[0] for k in keys]) == keys[2][0]
+
+
+def test_what_was_deleted_is_forgotten_after_a_week(store: RecordStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    with store.write() as writing:
+        writing.insert("every", [{"guid": ID.format(n)} for n in range(3)])
+        since = writing.version
+        writing.delete("every", [ID.format(0)])
+    with store.read() as reading:
+        assert len(reading.changes("every", since).gone) == 1
+    monkeypatch.setattr("unify.records.store.REMEMBERED", timedelta(seconds=-1))
+    with store.write() as writing:
+        writing.delete("every", [ID.format(1)])
+    with store.read() as reading:
+        with pytest.raises(ForgottenError):
+            reading.changes("every", since)
+        assert reading.changes("every", reading.version).gone == []
+        assert len(reading.changes("every", 0).rows) == 1
+    with store.write() as writing:
+        now = writing.version
+        writing.forget("every", [[ID.format(1)]])
+    with store.read() as reading:
+        assert reading.purged == now
+        assert reading.connection.execute("SELECT count(*) FROM gone").fetchone()[0] == 0
+
+
+def test_columns_go_and_get_more_digits(store: RecordStore) -> None:
+    with store.write() as writing:
+        writing.insert("every", [VALUES])
+        writing.rescale("every", "decimal", 5)
+        assert writing.get("every", [ID.format(1)]).values["decimal"] == Decimal("-12.34")
+        with pytest.raises(RecordError, match="no room"):
+            writing.rescale("every", "decimal", 18)
+        writing.remove_column("every", "binary", {"kept": True})
+        assert "binary" not in writing.table("every").names
+        assert writing.table("every").about == {"kept": True}
+        for key in ("guid", "text"):
+            with pytest.raises(SpecError, match="part of the key"):
+                writing.remove_column("every", key, {})
+        assert writing.longest("every", "text") == 3
+
+
+def test_a_store_that_cannot_be_written_says_so(store: RecordStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unify.records.store.BUSY_S", 0.05)
+    with store.write(), pytest.raises(StoreError, match="somebody else"), store.write():
+        pass
+    store.path.write_bytes(b"no database at all" * 1000)
+    with pytest.raises(StoreError, match="damaged"), store.read() as reading:
+        reading.tables()

@@ -6,15 +6,15 @@ the order of commits: whoever has read up to a version has missed nothing before
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Final
 
-from unify.records.errors import (
-    NewerStoreError,
-)
+from unify.core.errors import StoreError
+from unify.records.errors import NewerStoreError
 from unify.records.reading import Reading
 from unify.records.writing import Writing
 
@@ -35,20 +35,23 @@ class RecordStore:
     @contextmanager
     def read(self) -> Iterator[Reading]:
         """One moment of the store."""
-        if not self.path.exists():
-            with closing(_set_up(sqlite3.connect(":memory:", isolation_level=None))) as empty:
-                _initialise(empty)
-                yield Reading(empty)
-            return
-        with closing(self._connect()) as connection:
-            connection.execute("BEGIN")
-            yield Reading(connection)
+        with _in_words(self.path), ExitStack() as held:
+            if self.path.exists():
+                connection = held.enter_context(closing(self._connect()))
+                connection.execute("BEGIN")
+                if _format(connection):
+                    yield Reading(connection)
+                    return
+            # Nobody has written yet, or the first writer is just making the tables.
+            empty = held.enter_context(closing(_set_up(sqlite3.connect(":memory:", isolation_level=None))))
+            _initialise(empty)
+            yield Reading(empty)
 
     @contextmanager
     def write(self) -> Iterator[Writing]:
         """One transaction: on the disk when the block ends, undone when it raises."""
-        with closing(self._connect()) as connection:
-            if connection.execute("PRAGMA user_version").fetchone()[0] != FORMAT:
+        with _in_words(self.path), closing(self._connect()) as connection:
+            if not _format(connection):
                 _initialise(connection)
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -63,7 +66,7 @@ class RecordStore:
 
     def compact(self) -> None:
         """Empty the log, which holds rows as they were: in the file itself what goes is overwritten at once."""
-        with closing(self._connect()) as connection:
+        with _in_words(self.path), closing(self._connect()) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _connect(self) -> sqlite3.Connection:
@@ -79,10 +82,48 @@ def _set_up(connection: sqlite3.Connection) -> sqlite3.Connection:
     return connection
 
 
-def _initialise(connection: sqlite3.Connection) -> None:
-    found = connection.execute("PRAGMA user_version").fetchone()[0]
+def _format(connection: sqlite3.Connection) -> int:
+    """That of the file; 0: it is empty yet. NewerStoreError."""
+    found = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if found > FORMAT:
         raise NewerStoreError(f"{FILE} has format {found}, and this is written for {FORMAT}", hint="update unify")
-    connection.execute("PRAGMA journal_mode = WAL")
+    return found
+
+
+def _initialise(connection: sqlite3.Connection) -> None:
+    """Make the store's own tables. Several processes may be at it: whoever comes later finds them."""
+    end = monotonic() + BUSY_S
+    while True:
+        try:
+            # SQLite waits for no lock that another process's change of the journal holds.
+            connection.execute("PRAGMA journal_mode = WAL")
+            break
+        except sqlite3.OperationalError:
+            if monotonic() > end:
+                raise
+            sleep(0.01)
     script = resources.files("unify.records").joinpath("schema.sql").read_text(encoding="utf-8")
     connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {FORMAT}; COMMIT;")
+
+
+@contextmanager
+def _in_words(path: Path) -> Iterator[None]:
+    """What SQLite says of the file, as an error that says what to do. Broken keys are told where they are broken."""
+    try:
+        yield
+    except sqlite3.IntegrityError:
+        raise
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+            message = f"somebody else has been writing to {FILE} for {BUSY_S:.0f} seconds"
+            raise StoreError(message, where=str(path), hint="try again; write fewer rows at once") from error
+        if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY,
+                                             sqlite3.SQLITE_CANTOPEN}:  # fmt: skip
+            raise StoreError(f"{FILE} cannot be written or read: {error}", where=str(path),
+                             hint="check the disk and the permissions") from error  # fmt: skip
+        raise
+    except sqlite3.DatabaseError as error:
+        if type(error) is not sqlite3.DatabaseError:  # a mistake of ours, not of the file
+            raise
+        hint = "`unify doctor`; restore it from a backup"
+        raise StoreError(f"{FILE} is damaged: {error}", where=str(path), hint=hint) from error
