@@ -73,7 +73,8 @@ class PackageLimits:
     """What an archive may ask of its reader. A package beyond a limit is refused before it is unpacked.
 
     members        files in the archive, folders included
-    total_bytes    of all members unpacked: what headers claim, and what really comes
+    entities       in the manifest
+    total_bytes    of all members unpacked: what headers claim, and what really comes; and of the files of all entities
     member_bytes   of one member unpacked
     ratio          unpacked ÷ packed bytes of a member of more than 1 MiB. Deflate cannot pass 1,032; tables with 300
                    columns of which 299 are empty come to about 75
@@ -84,6 +85,7 @@ class PackageLimits:
     """
 
     members: int = 10_000
+    entities: int = 2_000
     total_bytes: int = 16 << 30
     member_bytes: int = 8 << 30
     ratio: int = 200

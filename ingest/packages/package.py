@@ -205,6 +205,10 @@ def _manifest_hint(archive: Archive) -> str:
 
 def _files(archive: Archive, manifest: Manifest, findings: list[Finding]) -> dict[str, Member]:
     """The member of each enabled entity, by the entity's name; files that nobody names become findings."""
+    limits, total = archive.limits, 0
+    if len(manifest.entities) > limits.entities:
+        message = f"the manifest names {len(manifest.entities):,} entities, and at most {limits.entities:,} are taken"
+        raise HostilePackageError(message, where=f"{archive.where}: {MANIFEST}", hint="build several packages")
     found: dict[str, Member] = {}
     named = {HEADER.casefold(), MANIFEST.casefold()}
     for entity in manifest.entities:
@@ -220,6 +224,10 @@ def _files(archive: Archive, manifest: Manifest, findings: list[Finding]) -> dic
             hint = did_you_mean(entity.file, [n for n in archive.members if n.casefold() not in named])
             raise ManifestError(f"the file {entity.file!r} is not in the package", where=where, hint=hint)
         found[entity.name] = member
+        total += member.size
+        if total > limits.total_bytes:
+            message = f"its entities name files of more than {limits.total_bytes:,} bytes, some again and again"
+            raise HostilePackageError(message, where=where, hint="give each entity a file of its own")
     for name in archive.members:
         if name.casefold() not in named:
             what = "an archive inside the package is not opened" if name.casefold().endswith(".zip") else "left out"

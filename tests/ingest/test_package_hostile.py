@@ -376,3 +376,13 @@ def test_archives_as_others_write_them(streamed, large, method, before):
     raw = before + (out.content if streamed else out.getvalue())
     with read_package(io.BytesIO(raw)) as package:
         assert package.count(package.manifest.entities[0]) == (2, 0)
+
+
+def test_entities_without_end():
+    many = [made.entity(f"E{i}", "a.csv", ["A"]) for i in range(2001)]
+    assert "names 2,001 entities" in refused(
+        made.package(*many, files={"a.csv": b"A\n"}), limits=PackageLimits(ratio=2000)
+    )
+    few = [made.entity(f"E{i}", "a.csv", ["A"]) for i in range(20)]
+    raw = made.package(*few, files={"a.csv": b"A\n" + b"0123456789abcdef\n" * 60_000})
+    assert "again and again" in refused(raw, limits=PackageLimits(ratio=2000, total_bytes=1 << 23))
