@@ -2,6 +2,8 @@
 
 import contextlib
 import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from collections import Counter
 from decimal import Decimal
@@ -15,6 +17,8 @@ from hypothesis import strategies as st
 from tests.oracles import dataverse_questions as world
 from unify.dataverse.errors import DataverseError
 from unify.dataverse.query import Preferences
+from unify.dataverse.query.fetch_reading import read_fetch
+from unify.dataverse.query.paging import checked
 from unify.dataverse.query.text import LONGEST_PATTERN, fold, like
 
 ALL = Preferences("*")
@@ -186,6 +190,22 @@ def test_pages_by_cookie(asked, inside):
         text = turned(text, page)
     assert found == wanted
     assert page.next is None
+
+
+def test_a_cookie_is_good_in_another_process(asked):
+    """Workers share a root: what binds a token to its query is the same in all of them."""
+    inside = f"<order attribute='name'/><filter><condition attribute='createdon' operator='last-x-years' value='3'/></filter><link-entity {TO_CONTACTS} link-type='exists'/>"
+    text = entity(f"<attribute name='name'/>{inside}", count=2)
+    script = (
+        "import sys; from unify.dataverse.query.fetch_reading import read_fetch; from unify.dataverse.query.paging import checked;"
+        "print(checked(repr(read_fetch(sys.argv[1]))))"
+    )
+    there = {
+        subprocess.run([sys.executable, "-c", script, text], capture_output=True, text=True, check=True).stdout.strip()
+        for _ in range(2)
+    }
+    assert there == {checked(repr(read_fetch(text)))}
+    assert " at 0x" not in repr(read_fetch(text))
 
 
 def test_pages_by_number(asked):

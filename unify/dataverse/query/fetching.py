@@ -13,7 +13,19 @@ from unify.dataverse.query.fetch_reading import read_fetch, wrong
 from unify.dataverse.query.fragments import Sql, both, bound, listed, sql
 from unify.dataverse.query.hierarchy import children
 from unify.dataverse.query.levels import Columns, Field, field_of
-from unify.dataverse.query.nouns import ATTRIBUTE, COOKIE, EXCEEDED, MORE, MOST, TOTAL, Options, Page, Preferences, Row
+from unify.dataverse.query.nouns import (
+    ATTRIBUTE,
+    COOKIE,
+    EXCEEDED,
+    METADATA_VERSION,
+    MORE,
+    MOST,
+    TOTAL,
+    Options,
+    Page,
+    Preferences,
+    Row,
+)
 from unify.dataverse.query.ordering import Key, after, identity, once, order_by
 from unify.dataverse.query.pages import token_check
 from unify.dataverse.query.paging import BEYOND, Place, checked, cookie, counted, outer, read_cookie, read_token
@@ -123,6 +135,8 @@ def _run(
     rows = made.shape(Shaping(setting, running, preferences, "", token_check), shown)
     token, inner = _token(made, shown, place, limit, check) if more else (None, False)
     told = _annotations(running, made, fetch, preferences, token if inner else None, more=more)
+    if preferences.wants(METADATA_VERSION):
+        told[f"@{METADATA_VERSION}"] = str(setting.model.version)
     set_name = lowering.root.table.set_name
     return Page(rows, set_name, told, None if xml else token)
 

@@ -6,7 +6,7 @@ $filter=Microsoft.Dynamics.CRM.LastXDays(PropertyName='createdon',PropertyValue=
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Any, Final, TypeAlias
@@ -55,8 +55,9 @@ class Operator:
     fetch: str
     function: str
     takes: Takes
-    kinds: frozenset[str]
-    make: Make
+    kinds: frozenset[str] = field(repr=False)
+    make: Make = field(repr=False)
+    """Neither is told by repr: tokens are bound to that of a query, and go from one process to another."""
 
 
 def condition(setting: Setting, operator: Operator, ref: Ref, values: Sequence[Any]) -> Sql:
@@ -206,8 +207,8 @@ _PLAIN: Final = (
     Operator("not-contain-values", "DoesNotContainValues", Takes.MANY, frozenset({"choices"}),
              _with_values(hold=False)),
 )  # fmt: skip
-SQL_UNEQUAL: Final = Operator("", "", Takes.ONE, ANY, _sql_unequal)
-SQL_NOT_LIKE: Final = Operator("", "", Takes.ONE, TEXTS, _matching("", "", hold=False, nulls=False))
+SQL_UNEQUAL: Final = Operator("<>", "", Takes.ONE, ANY, _sql_unequal)
+SQL_NOT_LIKE: Final = Operator("NOT LIKE", "", Takes.ONE, TEXTS, _matching("", "", hold=False, nulls=False))
 """`<>` and NOT LIKE of SQL, which do not hold for a null."""
 
 _STANDING: Final = tuple(
