@@ -24,7 +24,7 @@ from ingest.rows import FILE, LINE, Source, slot, staging_schema
 from ingest.written import Written
 from unify.core.engine import Engine
 from unify.core.erased import NOBODY, Erased
-from unify.core.errors import SourceError, did_you_mean
+from unify.core.errors import SourceError, SpecError, did_you_mean
 from unify.core.names import quote, table_of
 from unify.core.steps import Query
 from unify.records import Column, Kind, Reading, RecordStore, Table
@@ -64,12 +64,16 @@ def key_of(table: Table) -> str:
 
 
 def with_keys(project: Project, store: RecordStore) -> Project:
-    """The project with the key of every entity that is a record table. SourceError for a table that is not there."""
+    """The project with the key of every entity that is a record table. SourceError for a table that is not there,
+    SpecError for another key than the table's."""
     named = {name: entity for name, entity in project.entities.items() if entity.records}
     if not named:
         return project
     with store.read() as reading:
         keys = {name: key_of(table_of_records(reading, entity, name)) for name, entity in named.items()}
+    for name, entity in named.items():
+        if entity.key not in {"", keys[name]}:
+            raise SpecError(f"the key of this record table is {keys[name]}", where=f"{name}.key", hint="leave it out")
     return keyed(project, keys)
 
 

@@ -242,6 +242,8 @@ def test_a_table_that_is_not_there_is_told(acme: Instance) -> None:
     with pytest.raises(unify.SourceError, match="no record table 'contcat'") as caught:
         acme.run(wrong)
     assert "contact" in caught.value.hint
+    with pytest.raises(unify.SpecError, match="key of this record table is contactid"):
+        acme.run({**PLAN, "sources": {"crm": {"Contacts": {"records": "contact", "key": "lastname"}}}})
     with pytest.raises(unify.SpecError, match="nobody"):
         acme.run(
             {**PLAN, "sources": {"crm": {"Contacts": {"records": "contact", "labels": {"nobody": "Person.FirstName"}}}}}

@@ -87,7 +87,8 @@ class NewEntity(Wire):
     """An entity to declare.
 
     settings   further keys of an entity in a project file: `columns`, `csv`, `dates`, `where`, `duplicates`, `drift`,
-               `format`, `incremental`, `pii`; and `files`, paths below `incoming/`, when uploads are to lie elsewhere
+               `format`, `incremental`, `pii`; and `files`, paths below `incoming/`, when uploads are to lie elsewhere,
+               or `records`, a record table that stands for files
     """
 
     entity_name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100)
@@ -235,8 +236,9 @@ def _declared(source: str, entity: NewEntity) -> dict[str, Any]:
     if taken:
         word = ", ".join(sorted(taken))
         raise SpecError(f"{word}: said beside `settings`", where=f"entities.{entity.entity_name}.settings")
+    uploads = [] if "records" in entity.settings else [f"{INCOMING}/{source}/{entity.entity_name}"]
     made: dict[str, Any] = {
-        "files": [f"{INCOMING}/{source}/{entity.entity_name}"],
+        **({"files": uploads} if uploads else {}),
         **entity.settings,
         "key": entity.primary_key,
         "labels": {},
