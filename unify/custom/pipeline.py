@@ -225,7 +225,7 @@ class Pipeline:
             raise OperationFailedError(what, context.correlation) from error
 
     def _outputs(self, api: CustomApi, made: Any, correlation: str) -> dict[str, Any]:
-        """What a handler returned, by property; what it left open is the default of the type."""
+        """What a handler returned, by property; what it did not name is the default of the type, None is null."""
         code = self._loaded.plugins.get(api.plugin or "")
         gives = dict(code.gives) if code is not None and code.gives else {f.name: f.name for f in api.properties}
         if is_dataclass(made) and not isinstance(made, type):
@@ -239,7 +239,7 @@ class Pipeline:
         for name in named:
             if name not in wires:
                 raise self._wrong(api, f"it returned {name!r}, which is no response property", correlation)
-        outputs = {f.name: default(f) if named.get(f.name) is None else named[f.name] for f in api.properties}
+        outputs = {f.name: named[f.name] if f.name in named else default(f) for f in api.properties}
         self._check_steps(api, outputs, "response property", correlation)
         return outputs
 

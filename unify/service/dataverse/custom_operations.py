@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from unify.custom import STEPS, CustomApi, EntityReference, FieldType, Pipeline, Request, Who
+from unify.custom import STEPS, CustomApi, EntityCollection, EntityReference, FieldType, Pipeline, Request, Who
 from unify.custom.installing import install
 from unify.custom.privileges import level_of
 from unify.custom.queue import depth_of
@@ -145,6 +145,7 @@ def _outcome(api: CustomApi, outputs: Mapping[str, Any], model: Any, call: Call)
         return Outcome({field.name: written(field, outputs[field.name], model) for field in api.properties})
     value = outputs[only.name]
     if only.type is FieldType.ENTITY_COLLECTION:
+        value = value or EntityCollection()
         table = only.entity or value.table
         context = ANY_ROWS if table is None else model.table(table).set_name
         return Outcome([row(one, model) for one in value.rows], context)
