@@ -228,6 +228,14 @@ def test_with_credentials(tmp_path, acme, certificates, serve, monkeypatch):
         with dataverse.DataverseClient(url, Token(token)) as client:
             id_ = client.records.create("account", {"name": "with a token"})
             assert client.records.retrieve("account", id_, select=["name"])["name"] == "with a token"
-        with dataverse.DataverseClient(url, Token("wrong")) as client, pytest.raises(HttpError) as refused:
+        assert _status_of_create(url, Token("wrong")) == 401
+
+
+def _status_of_create(url: str, credential: Token) -> int | None:
+    """Of the refusal. The error is not kept: it holds the client's connection, which the server waits for at its end."""
+    with dataverse.DataverseClient(url, credential) as client:
+        try:
             client.records.create("account", {"revenue": 1})
-        assert refused.value.status_code == 401
+        except HttpError as error:
+            return int(error.status_code)
+    return None
