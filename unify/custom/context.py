@@ -12,7 +12,7 @@ from unify.custom.nouns import Entity, EntityReference, Mode, Stage
 from unify.dataverse.errors import DataverseError
 from unify.dataverse.writes import Writer, Writes
 from unify.opened import Opened
-from unify.records import Reading, RecordStore, Writing
+from unify.records import Reading, Writing
 from unify.store import Store
 
 MOST_TRACE: Final = 10_000
@@ -68,6 +68,7 @@ class Execution:
     """What all operations of one request share: the transaction, begun when somebody needs it, and the trace.
 
     path     of the instance
+    look     one moment of the store; inside a transaction of somebody else's, that
     begin    begins or joins a transaction
     doomed   an operation inside has failed, so nothing may be kept, even when its caller went on
     opened   the published generation; None: it is opened when code asks for it
@@ -75,8 +76,8 @@ class Execution:
     """
 
     path: Path
-    store: RecordStore
     who: Who
+    look: Callable[[], AbstractContextManager[Reading]]
     begin: Callable[[], AbstractContextManager[Writing]]
     stack: ExitStack
     calling: Calling
@@ -106,7 +107,7 @@ class Execution:
         if self._writing is not None:
             return self._writing
         if self._reading is None:
-            self._reading = self.stack.enter_context(self.store.read())
+            self._reading = self.stack.enter_context(self.look())
         return self._reading
 
     @property

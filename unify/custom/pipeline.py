@@ -65,7 +65,8 @@ class Pipeline:
 
     path       of the instance
     instance   the published generation as the caller may see it; None: as it is
-    begin      begins or joins a transaction of its record store
+    look       one moment of its record store; in a transaction of the caller's own, that
+    begin      begins or joins a transaction of it
     failed     is told of handlers that fail
     submit     the queue of jobs, where there is one
     """
@@ -77,11 +78,13 @@ class Pipeline:
         who: Who,
         *,
         instance: Opened | None = None,
+        look: Callable[[], AbstractContextManager[Reading]] | None = None,
         begin: Callable[[], AbstractContextManager[Writing]] | None = None,
         failed: Failed = silent,
         submit: Submit | None = None,
     ) -> None:
         self._submit = submit
+        self._look = look or RecordStore(path).read
         self._path, self._store, self._loaded, self._who = path, RecordStore(path), loaded, who
         self._instance, self._begin, self._failed = instance, begin or self._write, failed
 
@@ -112,7 +115,7 @@ class Pipeline:
 
     def execution(self, stack: ExitStack) -> Execution:
         """What the operations of one request share, until the stack is closed."""
-        return Execution(self._path, self._store, self._who, self._begin, stack, self, self._instance, self._submit)
+        return Execution(self._path, self._who, self._look, self._begin, stack, self, self._instance, self._submit)
 
     def nested(self, name: str, parameters: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
         """See Context.call: values are those of Python."""

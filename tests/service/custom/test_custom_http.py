@@ -163,6 +163,25 @@ def test_an_action_in_a_change_set_is_part_of_it(world):
         assert len(world.get("accounts?$select=name")["value"]) == kept, "the second one undoes the action too"
 
 
+def test_an_action_sees_what_its_change_set_has_written(world):
+    def part(number: int, path: str, body: str) -> str:
+        return (f"--c\r\nContent-Type: application/http\r\nContent-ID: {number}\r\n\r\nPOST {path} HTTP/1.1\r\n"
+                f"Content-Type: application/json\r\n\r\n{body}\r\n")  # fmt: skip
+
+    base = "/instances/contoso/api/data/v9.2"
+    body = ("--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n"
+            + part(1, f"{base}/accounts", '{"name": "Adler"}')
+            + part(2, f"{base}/acme_Echo", '{"Reference": {"@odata.id": "$1"}}')
+            + part(3, f"{base}/incidents", '{"title": "Broken"}')
+            + part(4, "$3/Microsoft.Dynamics.CRM.acme_EscalateCase", '{"Priority": 1}')
+            + "--c--\r\n--b--\r\n")  # fmt: skip
+    headers = {"Content-Type": "multipart/mixed; boundary=b", "Ocp-Apim-Subscription-Key": world.keys[Role.ADMIN]}
+    answer = world.runner.run(world.client.post(f"{base}/$batch", content=body.encode(), headers=headers))
+    [account] = world.get("accounts?$select=name")["value"]
+    assert f'"accountid":"{account["accountid"]}"' in answer.text
+    assert world.get("incidents?$select=prioritycode")["value"][0]["prioritycode"] == 1
+
+
 # ── refusals ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -119,6 +119,7 @@ class Custom:
             STEPS.code(call.instance.path),
             who,
             instance=call.instance,
+            look=call.reading,
             begin=begin,
             failed=STEPS.failed,
             submit=submitter(call.instance.path, call.caller.principal),
