@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from unify.core.errors import StoreError
+from unify.core.errors import NotPublishedError
 from unify.core.steps import Query
 from unify.engines.duckdb import DuckDBEngine
 from unify.spec import Project
@@ -30,6 +30,7 @@ class Opened:
         self._aside: DuckDBEngine | None = None
         self._pin: Pin | None = None
         self._open_number: int | None = None
+        self._project: tuple[int | None, Project] | None = None
         self._resolver: Resolver | None = None
 
     def engine(self) -> DuckDBEngine:
@@ -63,10 +64,11 @@ class Opened:
         return self._open_number if self._open_number is not None else self.published().number
 
     def published(self) -> Generation:
-        """The published generation; StoreError when there is none."""
+        """The published generation; NotPublishedError when there is none."""
         published = self.store.published()
         if published is None:
-            raise StoreError("nothing has been published yet", where=str(self.path), hint="`unify run PROJECT.yaml`")
+            hint = "`unify run PROJECT.yaml`"
+            raise NotPublishedError("nothing has been published yet", where=str(self.path), hint=hint)
         return published
 
     def generations(self) -> list[Generation]:
@@ -80,8 +82,11 @@ class Opened:
 
     def project(self) -> Project:
         """The project that made the published generation."""
-        text = self.engine().fetch(Query("SELECT project FROM project")).column(0)[0].as_py()
-        return Project.model_validate_json(text)
+        engine = self.engine()
+        if self._project is None or self._project[0] != self._open_number:
+            text = engine.fetch(Query("SELECT project FROM project")).column(0)[0].as_py()
+            self._project = (self._open_number, Project.model_validate_json(text))  # takes 10 ms
+        return self._project[1]
 
     def explainer(self) -> "Explainer":
         """Tells of records and customers of the published generation."""

@@ -71,6 +71,10 @@ class StoreError(UnifyError):
     exit_code = 4
 
 
+class NotPublishedError(StoreError):
+    """The instance is there, and has no data yet: no run has ended."""
+
+
 class InstanceNotFoundError(StoreError):
     """There is no instance at that path."""
 

@@ -7,6 +7,7 @@ from unify.core.errors import (
     InstanceNotFoundError,
     LeaseHeldError,
     NotFoundError,
+    NotPublishedError,
     OverloadError,
     QueryError,
     SourceError,
@@ -19,6 +20,7 @@ STATUS: Final[tuple[tuple[type[UnifyError], int], ...]] = (
     (ODataUnsupportedError, 501),
     (NotFoundError, 404),
     (InstanceNotFoundError, 404),
+    (NotPublishedError, 404),
     (LeaseHeldError, 409),
     (QueryError, 400),
     (SpecError, 400),
@@ -26,7 +28,8 @@ STATUS: Final[tuple[tuple[type[UnifyError], int], ...]] = (
     (OverloadError, 400),
     (StoreError, 503),
 )
-"""The first that fits; a StoreError is the server's: nothing published yet, a full disk."""
+"""The first that fits; a StoreError is the server's: a full disk. What is not published yet is not there: clients
+try again after a 503, in vain."""
 
 
 class ServiceError(UnifyError):

@@ -1,9 +1,9 @@
 """Models of the vendor's clients: keys in camelCase, absent and null are one, unknown keys are errors."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BeforeValidator, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 from pydantic.alias_generators import to_camel
 
 from unify.spec.base import Noun
@@ -40,6 +40,17 @@ class AuditedWire(Wire):
     created_by: str | None = None
     created_utc: datetime | None = None
     instance_id: str | None = None
+
+
+def _truth_value(value: Any) -> Any:
+    if value is not None and not isinstance(value, bool):
+        raise ValueError("is true or false")
+    return value
+
+
+No = Annotated[Literal[False], BeforeValidator(_truth_value)]
+"""Nothing but false: 0 and 0.0 are equal to it, and are not it."""
+Yes = Annotated[Literal[True], BeforeValidator(_truth_value)]
 
 
 def initial_lower(value: Any) -> Any:

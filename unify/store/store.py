@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any, Self
 
-from unify.core.errors import InstanceNotFoundError, StoreError, did_you_mean
+from unify.core.errors import InstanceNotFoundError, NotPublishedError, StoreError, did_you_mean
 from unify.store.build import Build, begin
 from unify.store.catalog import Catalog, Stamp
 from unify.store.failpoints import failpoint
@@ -169,7 +169,7 @@ class Store:
         while True:
             published = self.published()
             if published is None:
-                raise StoreError(
+                raise NotPublishedError(
                     "nothing has been published yet", where=str(self.path), hint="run `unify run PROJECT.yaml`"
                 )
             with trouble(published.path, "open the generation"):

@@ -92,7 +92,7 @@ def test_an_unknown_instance_and_an_empty_one(ask: Ask, root: Path) -> None:
     assert ask("GET", "/v1/instances/nope/memberships/x").status_code == 404
     unify.open(root / "empty", create=True).close()
     answer = ask("GET", "/v1/instances/empty/memberships/x")
-    assert answer.status_code == 503
+    assert answer.status_code == 404
     assert "nothing has been published" in answer.json()["message"]
 
 

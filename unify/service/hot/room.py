@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from unify.core.errors import NotFoundError, StoreError, did_you_mean
+from unify.core.errors import NotFoundError, NotPublishedError, did_you_mean
 from unify.service.access.tally import tally
 from unify.service.access.visibility import Visibility
 from unify.service.asgi import JSON, Headers, Receive, Scope, Send, body_of, header, respond
@@ -97,7 +97,7 @@ class MembershipRoom:
                 return snapshot
             if snapshot is None and keeper.nothing:
                 where = hosted.id
-                raise StoreError("nothing has been published yet", where=where, hint="run a job of operation All")
+                raise NotPublishedError("nothing has been published yet", where=where, hint="run a job of operation All")
             if snapshot is not None and not asked:
                 await hosted.ask(lambda acme: acme.segments().bitmaps(segments))
                 asked = True  # they have members: the snapshot is about to follow

@@ -11,6 +11,7 @@ from unify.core.problems import Problem, family
 from unify.service.management.documented import Documented
 from unify.service.management.telling import told
 from unify.spec import Entity
+from unify.spec.wire import No
 
 
 def _capitalised(value: Any) -> Any:
@@ -40,7 +41,7 @@ class DatasourceEntityInformation(Documented):
     timestamp_field_name: str | None = Field(default=None, min_length=1)
     semantic_labels: tuple[AttributeSemanticInformation, ...] | None = None
     delta_table_version: None = None
-    auto_generate_cdm_definition: Annotated[Literal[False] | None, Field(alias="autoGenerateCDMDefinition")] = None
+    auto_generate_cdm_definition: Annotated[No | None, Field(alias="autoGenerateCDMDefinition")] = None
 
 
 def info_of(name: str, entity: Entity) -> DatasourceEntityInformation:

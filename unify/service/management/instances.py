@@ -18,7 +18,7 @@ from unify.service.management.depends import Asking, Ruling, TheCaller, TheServi
 from unify.service.management.housekeeping import Housekeeping
 from unify.service.management.routes import area
 from unify.service.management.telling import told
-from unify.spec.wire import AuditedWire, Wire
+from unify.spec.wire import AuditedWire, No, Wire
 from unify.store.files import FOLDERS
 
 of_all = area("Instances")
@@ -44,10 +44,10 @@ class InstanceMetadata(AuditedWire):
     is_b2b: bool | None = Field(default=None, alias="isB2B")
     is_b2c: bool | None = Field(default=None, alias="isB2C")
     configured_workspaces: tuple[str, ...] | None = None
-    is_byo_pbi: Literal[False] | None = None
-    is_byo_synapse: Literal[False] | None = None
-    is_cds_mdl_or_cds_byodl: Literal[False] | None = None
-    is_refresh_credential_required: Literal[False] | None = None
+    is_byo_pbi: No | None = None
+    is_byo_synapse: No | None = None
+    is_cds_mdl_or_cds_byodl: No | None = None
+    is_refresh_credential_required: No | None = None
 
     def said(self) -> dict[str, Any]:
         """What a caller may say, of what was said."""
@@ -56,10 +56,10 @@ class InstanceMetadata(AuditedWire):
 
 class _Request(Wire):
     instance_metadata: InstanceMetadata
-    is_cds_mdl_storage_enabled: Literal[False] | None = None
-    is_ci_to_byosa_migration_enabled: Literal[False] | None = None
-    is_pbi_provisioning_required: Literal[False] | None = None
-    is_dataverse_update_requested: Literal[False] | None = None
+    is_cds_mdl_storage_enabled: No | None = None
+    is_ci_to_byosa_migration_enabled: No | None = None
+    is_pbi_provisioning_required: No | None = None
+    is_dataverse_update_requested: No | None = None
     byosa_resource_metadata: None = None
     cds_resource_metadata: None = None
     bap_provisioning_type: str | None = Field(default=None, description="Accepted only as `None`, the client's word.")

@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 
 import unify
 from unify.service.management.errors import ApiErrorResult
+from unify.service.management.links import link
 
 TITLE: Final = "Unify: management API"
 DESCRIPTION: Final = """\
@@ -33,7 +34,7 @@ COMMON: Final[dict[int | str, dict[str, Any]]] = {
         429: "Too much at once; `Retry-After` says when to ask again.",
         431: "The headers are too long.",
         500: "The service failed.",
-        503: "The instance cannot answer now: nothing published yet, or its disk is full.",
+        503: "The instance cannot answer now: its disk is full, or a file is damaged.",
     }.items()
 }
 """Every route may give these, whatever it does."""
@@ -59,6 +60,7 @@ def document(app: FastAPI, *, open_: bool) -> dict[str, Any]:
             content = operation.get("requestBody", {}).get("content", {})
             if "application/json" in content:
                 content["application/json-patch+json"] = content["application/json"]
+    link(made)
     schemas = made.get("components", {}).get("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)

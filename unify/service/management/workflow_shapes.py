@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 from unify.service.jobs.nouns import Job, Task
 from unify.service.jobs.schedules import Schedule
 from unify.service.management.errors import CIResult
-from unify.spec.wire import Wire, initial_lower
+from unify.spec.wire import Wire, Yes, initial_lower
 
 TaskStatus = Literal[
     "queued", "needsUpdate", "running", "failed", "timedOut", "aborted", "deleted", "successful", "skipped"
@@ -25,7 +25,7 @@ ReasonCode = Literal[
 class GraphJobOptions(Wire):
     """`runDownstreamAfterMerge`: a generation is whole, so what follows a merge is always made with it."""
 
-    run_downstream_after_merge: Literal[True] | None = None
+    run_downstream_after_merge: Yes | None = None
 
 
 class OnDemandJobRequest(Wire):
