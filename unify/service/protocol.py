@@ -238,4 +238,7 @@ class _Limited(HttpToolsProtocol):
             return
         if self._idle:
             self.transport.write(REFUSAL % (status, len(why)) + why)
+        else:
+            self.cycle.disconnected = True  # what it still has to say has nowhere to go
+            self.cycle.message_event.set()
         self.transport.close()
