@@ -466,7 +466,7 @@ def naive(
     return errors, created, updated, unchanged, refused
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(files=st.lists(st.tuples(st.lists(ROW, max_size=12), st.booleans()), min_size=1, max_size=3))
 def test_imports_against_reading_row_by_row(
     files: list[tuple[list[tuple[str, str, str]], bool]], tmp_path_factory: pytest.TempPathFactory

@@ -31,10 +31,23 @@ class PackageDatabase:
             return connection.execute(sql, dict(params or {})).fetchall()
 
     @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, alone from its start; on the disk when the block ends, undone when it raises."""
-        with closing(self.connect()) as connection, transaction(connection):
-            yield connection
+    def write(self, *, at_once: bool = True) -> Iterator[sqlite3.Connection]:
+        """One transaction, alone from its start; on the disk when the block ends, undone when it raises.
+
+        at_once   False: on the disk with the next one that is; for what whoever goes on would only do again
+        """
+        with closing(self.connect()) as connection:
+            if not at_once:
+                connection.execute("PRAGMA synchronous = NORMAL")
+            with transaction(connection):
+                yield connection
+
+    @contextmanager
+    def held_open(self) -> Iterator[None]:
+        """Until the block ends the last of the others does not fold the write-ahead log: each time that costs a force
+        to the disk."""
+        with closing(self.connect()):
+            yield
 
     def connect(self) -> sqlite3.Connection:
         """A connection outside any transaction; the caller closes it."""

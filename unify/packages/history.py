@@ -187,7 +187,7 @@ def row_errors(database: PackageDatabase, number: int, entity: str, most: int) -
 
 def began(database: PackageDatabase, number: int) -> None:
     """It is at work."""
-    with database.write() as db:
+    with database.write(at_once=False) as db:
         sql = "UPDATE executions SET status = 'Executing', started = coalesce(started, $now) WHERE number = $number"
         db.execute(sql, {"number": number, "now": now_text()})
 

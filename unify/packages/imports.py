@@ -80,7 +80,7 @@ def _plan(
     if not plans:
         raise ProjectError("the package has no entity that is switched on", where="Manifest.xml")
     findings = json.dumps([finding.as_dict() for finding in package.findings], ensure_ascii=False)
-    with database.write() as db:
+    with database.write(at_once=False) as db:
         history.planned(
             db, execution.number, [(name, one.element, one.as_dict()) for name, one in plans], findings
         )  # fmt: skip
@@ -161,7 +161,7 @@ def _write(
     if step.run.error or step.target.ended:
         return
     told(f"write {step.entity}" + (f" ({step.part})" if step.part else ""))
-    with database.write() as db:
+    with database.write(at_once=False) as db:
         history.note(db, execution.number, place, target=Status.EXECUTING)
     if not step.checked:
         check(database, execution.number, step, options)

@@ -33,6 +33,7 @@ from unify.packages.nouns import (
     Status,
 )
 from unify.packages.target import forget as forget_progress
+from unify.packages.target import held_open
 
 Told = Callable[[str], None]
 LOOK_S = 0.5
@@ -139,7 +140,12 @@ class Packages:
 
         SourceError for a file that is not there or, without a project, no package. ProjectError, ExecutionStateError.
         """
-        options, path = options or ImportOptions(), Path(path)
+        with self._database.held_open():
+            return self._submit_import(Path(path), project, execution_id, options or ImportOptions(), link=link)
+
+    def _submit_import(
+        self, path: Path, project: str, execution_id: str, options: ImportOptions, *, link: bool
+    ) -> Execution:
         if not path.is_file():
             raise SourceError("there is no such file", where=str(path), hint="name a package: a zip file")
         if not project:
@@ -271,7 +277,8 @@ class Packages:
         """
         found = history.kept(self._database, execution_id)
         stopped = _Stopped(self._database, found.number)
-        with hold(lock_of_execution(self._database, found.number)) as mine:
+        lock = lock_of_execution(self._database, found.number)
+        with self._database.held_open(), held_open(self._opened.path), hold(lock) as mine:
             if not mine:
                 raise ExecutionStateError(f"another process runs {found.id}", where="executionId", hint="wait for it")
             waiting = hold(lock_of_project(self._database, found.project), wait=lambda: not stopped())

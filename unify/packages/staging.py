@@ -66,6 +66,7 @@ def stage(
     """
     steps = {plan.element.casefold(): _step(number, place, plan) for place, plan in plans}
     with closing(database.connect()) as connection:
+        connection.execute("PRAGMA synchronous = NORMAL")  # forced with the checks that come before any target
         with transaction(connection):
             for step in steps.values():
                 _begin(connection, number, step)

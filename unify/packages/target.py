@@ -49,8 +49,8 @@ def write(
     """Write all rows of a step that nothing refuses, from where an earlier process was. CanceledError."""
     definition = plan_of({k: v for k, v in step.body.items() if k not in ("written", "given")}).definition
     assert definition is not None
-    with RecordStore(database.instance).write() as writing:  # makes the file where it is not there yet
-        table = writing.table(definition.table)
+    with RecordStore(database.instance).read() as reading:
+        table = reading.table(definition.table)
     lot = _Lot(
         execution.token, step.place, quote(table_of(execution.number, step.place)), definition, table,
         tuple(step.body["written"]), options.overwrite,
@@ -74,6 +74,18 @@ def sync(database: PackageDatabase, execution: Kept, step: Step) -> None:
     lot = _Lot(execution.token, step.place, staging, definition, table, (), overwrite=False)
     with closing(_connect(database)) as connection:
         _settle(database, connection, execution.number, lot, over=False)
+
+
+@contextmanager
+def held_open(instance: Path) -> Iterator[None]:
+    """See PackageDatabase.held_open; of records.sqlite, where it is there."""
+    path = RecordStore(instance).path
+    if not path.exists():
+        yield
+        return
+    with closing(sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)) as connection:
+        connection.execute("PRAGMA user_version").fetchone()
+        yield
 
 
 def forget(instance: Path, tokens: list[str]) -> None:

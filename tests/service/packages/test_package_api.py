@@ -18,6 +18,7 @@ from tests.service.packages.conftest import ACTION, Api, made, running
 from unify.packages.database import PackageDatabase
 from unify.records import RecordStore
 from unify.service.packages.actions import ACTIONS
+from unify.service.packages.runner import PackageRunner
 from unify.service.settings import Settings
 
 Build = Callable[..., bytes]
@@ -194,7 +195,11 @@ def test_a_process_that_is_killed_is_followed_by_another(tmp_path: Path, package
     made(tmp_path / "root")
     settings = Settings(root=tmp_path / "root")
     rows = "".join(f"{n},Name,1.25,2026-01-01\r\n" for n in range(60_000))
-    with serving(settings) as url, httpx.Client(base_url=url, timeout=60) as client, running(settings) as runner:
+    with (
+        serving(settings) as url,
+        httpx.Client(base_url=url, timeout=60) as client,
+        running(settings, PackageRunner) as runner,
+    ):
         api = Api(client)
         execution = api.import_(package(rows))
         database = PackageDatabase(tmp_path / "root" / "acme")

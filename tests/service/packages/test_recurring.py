@@ -5,13 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.packages.conftest import GROUPS, HEADER
-from tests.service.packages.conftest import Api, running
+from tests.service.packages.conftest import Api, Inside, running
 from unify.opened import Opened
 from unify.packages import Operation, Packages, Project, ProjectEntity
 from unify.records import RecordStore
 from unify.service.database import ServiceDatabase
 from unify.service.packages.recurring import Recurring
-from unify.service.packages.runner import PackageRunner
 from unify.service.settings import Settings
 from unify.store import Store
 
@@ -97,8 +96,7 @@ def exported(quiet: Api, settings: Settings, package) -> str:
 
 def run_exports(settings: Settings, later: timedelta = timedelta()) -> None:
     """What the runner does, in this process: submit what is due, run it, make messages."""
-    runner = PackageRunner(settings.model_copy(update={"packages_at_once": 1}), clock=lambda: datetime.now(UTC) + later)
-    runner._start = lambda one: packages_of(settings).run(one.execution) and None  # type: ignore[method-assign, func-returns-value]
+    runner = Inside(settings, clock=lambda: datetime.now(UTC) + later)
     for _ in range(4):
         runner.tick()
 
