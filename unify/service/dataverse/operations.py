@@ -9,7 +9,7 @@ address, without the namespace. To add operations, write such a module and name 
 """
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -182,5 +182,7 @@ def operations(instance: Opened) -> list[Operation]:
     return [known[name] for name in sorted(known)]
 
 
-def _all(instance: Opened) -> list[Operations]:
-    return [importlib.import_module(source).operations(instance) for source in SOURCES]
+def _all(instance: Opened) -> Iterator[Operations]:
+    """One source after the other, each asked when it is its turn: some read definitions."""
+    for source in SOURCES:
+        yield importlib.import_module(source).operations(instance)
