@@ -6,6 +6,7 @@ import hmac
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ import pytest
 
 import unify
 from unify.custom.types import id_of
+from unify.records import RecordStore
 from unify.service.caller import Role
 from unify.service.database import ServiceDatabase
 from unify.service.jobs.announcer import Announcer
+from unify.service.jobs.events import Event
 from unify.service.jobs.nouns import stamp
 from unify.service.jobs.outbox import Outbox
 
@@ -30,8 +33,6 @@ def teller(world, root: Path) -> Callable[[], Announcer]:
     announcer = Announcer(settings)
 
     def tell() -> Announcer:
-        from datetime import UTC, datetime
-
         announcer._endpoints._seen.clear()  # as if two seconds had gone by
         announcer._endpoints.look(datetime.now(UTC))
         announcer.look()
@@ -147,8 +148,6 @@ def test_one_that_is_gone_ends_it(world, receiver, teller):
 
 
 def test_private_addresses_are_refused(world, receiver, root):
-    from datetime import UTC, datetime
-
     subscribed(world, receiver.url, "acme_Make")
     world.post("acme_Make", {"Name": "Bern"})
     announcer = Announcer(world.settings)
@@ -269,3 +268,21 @@ def test_subscriptions_of_steps_follow_their_rows(world, receiver, teller, root)
     world.ask("PATCH", f"sdkmessageprocessingsteps({step})", {"statecode": 1})
     teller()
     assert outbox.webhooks("contoso") == []
+
+
+def test_what_was_handed_over_twice_is_told_once(world, receiver, teller, root):
+    """The process dies after the outbox has an event, and before the operation is marked: it is claimed again."""
+    step = subscribed(world, receiver.url, "acme_Make")
+    teller()
+    world.post("acme_Make", {"Name": "Bern"})
+    [operation] = world.get("asyncoperations?$select=asyncoperationid")["value"]
+    with RecordStore(root / "contoso").read() as reading:
+        row = reading.get("asyncoperation", (operation["asyncoperationid"],))
+    outbox = Outbox(ServiceDatabase(root))
+    event = Event(operation["asyncoperationid"], f"step:{step}", 0, None, str(row.values["data"]))
+    assert outbox.tell("contoso", [event], datetime.now(UTC)) == 1
+    assert [one["statuscode"] for one in operations(world)] == [0], "not marked"
+    teller()
+    teller()
+    assert len(receiver.seen) == 1
+    assert [one["statuscode"] for one in operations(world)] == [30]
