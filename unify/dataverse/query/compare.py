@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from unify.dataverse.errors import NO_PROPERTY, DataverseError
 from unify.dataverse.query.fragments import NEVER, Sql, both, bound, either, negated, sql
-from unify.dataverse.query.moments import TICK, Span
+from unify.dataverse.query.moments import Span, midnight
 from unify.dataverse.query.scope import Ref
 from unify.dataverse.query.text import LONGEST_PATTERN, fold
 from unify.records.values import moment
@@ -107,11 +107,9 @@ def during(ref: Ref, span: Span) -> Sql:
     parts = []
     if start is not None:
         parts.append(bound(f"{ref.sql} >= ?", _held(ref, start)))
-    if end is not None:
-        if ref.kind == "day":
-            parts.append(bound(f"{ref.sql} <= ?", _held(ref, end - TICK)))
-        else:
-            parts.append(bound(f"{ref.sql} < ?", _held(ref, end)))
+    if end is not None:  # a day is in a span that ends after its beginning
+        sign = "<=" if ref.kind == "day" and end != midnight(end) else "<"
+        parts.append(bound(f"{ref.sql} {sign} ?", _held(ref, end)))
     return both(parts) if parts else not_null(ref)
 
 
