@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -48,6 +49,9 @@ def shed(instance: Path) -> int:
             db.execute("DELETE FROM row_errors WHERE execution = $number", {"number": row["number"]})
         shutil.rmtree(database.folder_of(row["number"]), ignore_errors=True)
     shutil.rmtree(database.folder / BLOBS, ignore_errors=True)
+    if rows:
+        with closing(database.connect()) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the log holds pages as they were
     return len(rows)
 
 
