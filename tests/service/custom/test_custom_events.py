@@ -286,3 +286,27 @@ def test_what_was_handed_over_twice_is_told_once(world, receiver, teller, root):
     teller()
     assert len(receiver.seen) == 1
     assert [one["statuscode"] for one in operations(world)] == [30]
+
+
+SECRETLY = [
+    "?$select=authvalue", "?$filter=startswith(authvalue,'top')", "?$orderby=authvalue", "?$apply=groupby((authvalue))",
+    "?sql=SELECT authvalue FROM serviceendpoint", "?sql=SELECT name FROM serviceendpoint WHERE saskey = 'x'",
+    "?fetchXml=<fetch><entity name='serviceendpoint'><attribute name='authvalue'/></entity></fetch>",
+]  # fmt: skip
+
+
+def test_secrets_of_endpoints_cannot_be_asked_for(same):
+    body = {"name": "secret", "url": "https://x.example/", "authtype": 4, "authvalue": "topsecret", "saskey": SECRET}
+    made = same.post("serviceendpoints", body, headers={"Prefer": "return=representation"})
+    assert made.status_code == 201
+    key = made.json()["serviceendpointid"]
+    whole = "?fetchXml=<fetch><entity name='serviceendpoint'><all-attributes/></entity></fetch>"
+    for url in ("", whole, f"({key})"):
+        answer = same.ask("GET", f"serviceendpoints{url}")
+        assert answer.status_code == 200
+        assert not {"topsecret", SECRET} & set(answer.text.split('"'))
+    for url in (*SECRETLY, f"({key})/authvalue", f"({key})/saskey"):
+        answer = same.ask("GET", f"serviceendpoints{url}")
+        assert answer.status_code == 400, url
+        assert "topsecret" not in answer.text
+    assert "topsecret" not in made.text
