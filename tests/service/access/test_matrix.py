@@ -28,9 +28,9 @@ LEAST: dict[str, str] = {
         "get_all_instances",
     ], "anyone"),
     **dict.fromkeys([
-        "get_activity_types_and_counts", "get_all_entity_metadata", "get_all_role_definitions",
+        "check_memberships", "get_activity_types_and_counts", "get_all_entity_metadata", "get_all_role_definitions",
         "get_current_user_role", "get_entity_metadata", "get_entity_size", "get_instance_metadata", "get_key_ring",
-        "get_profile_store_state", "get_search_configuration",
+        "get_memberships", "get_profile_store_state", "get_search_configuration",
     ], "reader"),
     **dict.fromkeys([
         "activate_segment", "create_a_measure", "create_a_segment", "deactivate_segment", "delete_a_measure",

@@ -65,6 +65,7 @@ NAMES = {
     "measureName": ("TotalSpend", "Revenue", "nothing"),
     "workflowName": ("main", "main", "nothing"),
     "fileName": ("a.csv", "b.jsonl", "nothing"),
+    "customer": ("crm.Contacts:C-1081", "crm_Contacts:C-1081", "web.SignUps:U-1094", "nobody", "check"),
 }
 IN_BODIES = {
     "entityName": ("Contacts", "Orders", "SignUps"),
@@ -80,6 +81,8 @@ IN_BODIES = {
     "sourceAttributes": (["EMail"], ["City", "Street"]),
     "targetAttributes": (["EMail"],),
     "instanceIdToCopy": ("contoso", "nowhere"),
+    "customers": (["crm.Contacts:C-1081", "nobody"],),
+    "segments": (["big_spenders"], ["big_spenders", "nothing"]),
     "qualifiedEntityName": ("Customer", "crm_Contacts"),
 }
 """Values that lead somewhere, by key; put in the place of random ones of the same type."""

@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 import unify
 from unify.service.management.errors import ApiErrorResult
 from unify.service.management.links import link
+from unify.service.management.memberships import describe
 
 TITLE: Final = "Unify: management API"
 DESCRIPTION: Final = """\
@@ -54,6 +55,8 @@ def document(app: FastAPI, *, open_: bool) -> dict[str, Any]:
         routes=app.routes,
         separate_input_output_schemas=False,
     )
+    some = made["paths"]["/v1/instances"]["get"]["responses"]
+    describe(made, {str(status): some[str(status)] for status in COMMON})
     for path in made["paths"].values():
         for operation in path.values():
             operation["responses"].pop("422", None)  # FastAPI's own shape of 400, which is never sent
