@@ -20,6 +20,7 @@ from unify.records import Reading, RecordStore, Writing
 from unify.service.access.visibility import Policy
 from unify.service.caller import Caller, Role
 from unify.service.dataverse.errors import DENIED
+from unify.service.dataverse.keeping import keep
 from unify.service.dataverse.mount import Mount
 from unify.service.dataverse.preferences import Preferences as Said
 from unify.service.errors import ServiceError
@@ -54,6 +55,7 @@ class Session:
         self.store = RecordStore(self.instance.path)
         self.in_change_set = False
         install(self.store, STEPS.code(self.instance.path))
+        keep(self.store.path)
 
     def join(self, writing: Writing) -> None:
         """Do everything in this transaction: that of a change set."""
