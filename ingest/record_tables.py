@@ -34,6 +34,8 @@ from unify.spec import Entity, Project
 
 KEY: Final = "record_key"
 LABEL: Final = "_label"
+SECRET: Final = "secret"
+"""In `Table.about`: columns that are never given out."""
 LABELS: Final = "labels"
 """In `Table.about`: column to {value as text: label}."""
 AT_ONCE: Final = 20_000
@@ -169,8 +171,9 @@ def columns_of(table: Table) -> list[_Out]:
     found = [] if len(table.key) == 1 else [_Out(KEY, pa.string(), None)]
     labels: Mapping[str, Mapping[str, str]] = table.about.get(LABELS) or {}
     names = {name.casefold() for name in table.names}
+    secret = frozenset(table.about.get(SECRET) or ())
     for column in table.columns:
-        if column.kind is Kind.BINARY:
+        if column.kind is Kind.BINARY or column.name in secret:
             continue
         decimal = column.kind is Kind.DECIMAL
         arrow = pa.decimal128(_DECIMAL, column.scale) if decimal else _ARROW[column.kind]

@@ -42,8 +42,10 @@ def record_table(table: TableModel, lookups: Iterable[OneToMany], *, revision: i
     labels = {
         a.name: {str(o.value): o.label for o in a.options} for a in table.attributes.values() if a.type in CHOICES
     }
+    texts = (Type.STRING, Type.MEMO)
     about = {
         "labels": labels,
+        "secret": [a.name for a in table.attributes.values() if not a.read and a.type in texts],
         ABOUT: {"revision": revision, "table": _plain(table), "lookups": [_plain(one) for one in lookups]},
     }
     return Table(table.name, columns, (table.id_attribute,), keys, about)
