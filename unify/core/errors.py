@@ -7,6 +7,7 @@
     │   └── SchemaDriftError                 columns changed since the last run
     ├── StoreError                  exit 4   the instance on disk
     │   ├── InstanceNotFoundError
+    │   ├── NotPublishedError                no run has published anything yet
     │   └── LeaseHeldError          exit 5   somebody else is writing
     ├── OverloadError               exit 6   a join would explode; names the value that causes it
     └── QueryError                  exit 7   a question that cannot be answered: bad SQL, unknown record or customer
