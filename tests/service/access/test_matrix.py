@@ -83,6 +83,21 @@ ROOMS = {
             ("GET", "/v1/instances/contoso/memberships/C-1"), ("POST", "/v1/instances/contoso/memberships/check"),
         ],
     },
+    "DataverseRoom": {
+        "reader": [("GET", "/instances/contoso/api/data/v9.2/WhoAmI")],
+        "analyst": [("GET", "/instances/contoso/api/data/v9.2/EntityDefinitions(LogicalName='account')")],
+        "steward": [
+            ("GET", "/instances/contoso/api/data/v9.2/accounts?$top=1"), ("POST", "/instances/contoso/api/data/v9.2/accounts"),
+            ("GET", "/instances/contoso/api/data/v9.2/contacts/$count"),
+        ],
+    },
+    "PackageRoom": {
+        "steward": [
+            ("GET", "/instances/contoso/data/DataManagementDefinitionGroups"),
+            ("POST", "/instances/contoso/data/DataManagementDefinitionGroups/Microsoft.Dynamics.DataEntities.InitializeDataManagement"),
+        ],
+    },
+    "FilesRoom": {},  # public: the signature in the address is what lets in
     "OperationsRoom": {},  # public: nothing about customers
     "AccessRoom": {},  # public: it gives out tokens for keys
     "PagesRoom": {},  # public: documents
@@ -182,7 +197,7 @@ def test_every_operation_has_a_row_and_every_row_an_operation():
 def test_every_room_has_its_probes(serving):
     assert {type(room).__name__ for room in serving[0].rooms} == set(ROOMS)
     public = {type(room).__name__ for room in serving[0].rooms if room.public}
-    assert public == {"OperationsRoom", "AccessRoom", "PagesRoom"}
+    assert public == {"FilesRoom", "OperationsRoom", "AccessRoom", "PagesRoom"}
 
 
 REFUSED = [(id_, who) for id_, least in LEAST.items() if least != "anyone" for who in LADDER[: LADDER.index(least)]]
