@@ -307,4 +307,4 @@ def test_the_doctor_looks_at_record_tables(acme: Instance) -> None:
     assert said().startswith("ok ")
     path = RecordStore(acme.path).path
     path.write_bytes(path.read_bytes()[:8192] + b"\xff" * 8192 + path.read_bytes()[16384:])
-    assert said().startswith("fail is damaged")
+    assert said().startswith("fail records.sqlite is damaged")

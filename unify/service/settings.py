@@ -102,7 +102,7 @@ class Settings(Noun):
     package_link_seconds: float = Field(default=3600, ge=1, le=7 * 86_400)
     """How long an URL of a file of a data package is good for."""
     package_values: Literal["string", "object"] = "string"
-    """What `value` in answers of the package API is: string, as clients take it, or object, as its document shows it."""
+    """What `value` in answers of the package API is: string, as clients take it; object, as its document shows it."""
     webhook_private: bool = False
     """Whether webhooks may go to private address ranges."""
     log: Literal["json", "plain"] = "json"

@@ -97,7 +97,9 @@ class MembershipRoom:
                 return snapshot
             if snapshot is None and keeper.nothing:
                 where = hosted.id
-                raise NotPublishedError("nothing has been published yet", where=where, hint="run a job of operation All")
+                raise NotPublishedError(
+                    "nothing has been published yet", where=where, hint="run a job of operation All"
+                )
             if snapshot is not None and not asked:
                 await hosted.ask(lambda acme: acme.segments().bitmaps(segments))
                 asked = True  # they have members: the snapshot is about to follow
