@@ -12,6 +12,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from unify.service.keeping import keep
+
 FOLDER: Final = ".service"
 """Inside the root; no instance is called so."""
 BUSY_MS: Final = 30_000
@@ -30,6 +32,7 @@ class ServiceDatabase:
             for schema in sorted(Path(__file__).parent.glob("*/schema.sql")):
                 connection.executescript(schema.read_text(encoding="utf-8"))
         self.path.chmod(0o600)
+        keep(self.path)
 
     def rows(self, sql: str, params: Mapping[str, Any] | None = None) -> list[sqlite3.Row]:
         """The answer of one SELECT."""

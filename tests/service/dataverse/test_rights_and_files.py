@@ -7,13 +7,11 @@ from uuid import uuid4
 
 import pytest
 
-from unify.records import RecordStore
 from unify.service.access.changes import Changes
 from unify.service.access.guard import Guard
 from unify.service.access.shapes import shape
 from unify.service.caller import Role
 from unify.service.database import ServiceDatabase
-from unify.service.dataverse.keeping import keep
 from unify.service.settings import Settings
 from unify.store import Store
 
@@ -173,19 +171,3 @@ def test_a_file_in_parts(paper, place):
     assert send(0, 4000) == 404
     unknown = url[:-32] + uuid4().hex
     assert paper("PATCH", unknown, content=b"x", headers={"Content-Range": "bytes 0-0/1"}).status_code == 404
-
-
-def test_a_store_is_kept_open_and_is_that_of_the_path(tmp_path):
-    """Closing the last connection syncs the disk twice: one stays. A file in the place of another one is its own."""
-    for _ in range(2):
-        path = RecordStore(tmp_path).path
-        with RecordStore(tmp_path).write() as writing:
-            assert writing.version >= 0
-        keep(path)
-        keep(path)
-        with RecordStore(tmp_path).write():
-            pass
-        assert path.with_name(f"{path.name}-wal").exists()
-        for each in tmp_path.iterdir():
-            each.unlink()
-    keep(tmp_path / "nothing.sqlite")

@@ -20,10 +20,10 @@ from unify.records import Reading, RecordStore, Writing
 from unify.service.access.visibility import Policy
 from unify.service.caller import Caller, Role
 from unify.service.dataverse.errors import DENIED
-from unify.service.dataverse.keeping import keep
 from unify.service.dataverse.mount import Mount
 from unify.service.dataverse.preferences import Preferences as Said
 from unify.service.errors import ServiceError
+from unify.service.keeping import keep
 from unify.service.operations.log import logger
 from unify.service.settings import Limits
 
