@@ -36,9 +36,8 @@ class Store:
         with trouble(store.path, "open the instance"):
             found = store._layout.catalog.is_file()
         if not found:
-            raise InstanceNotFoundError(
-                "there is no instance here", where=str(store.path), hint=f"make one: `unify init {path}` or `unify run`"
-            )
+            hint = "`unify run PROJECT.yaml` makes one; `unify init` writes a first project"
+            raise InstanceNotFoundError("there is no instance here", where=str(store.path), hint=hint)
         return store
 
     @classmethod
