@@ -32,7 +32,15 @@ EVENTS: Final[Mapping[str, CustomApi]] = {
     "segment.entered": _on("unify_OnSegmentEntered", "Customers who have come into a segment", _MOVED),
     "segment.left": _on("unify_OnSegmentLeft", "Customers who are out of a segment", _MOVED),
     "run.finished": _on(
-        "unify_OnRunFinished", "A run that was published", {"Purpose": str, "Seconds": float | None, **_RUN}
+        "unify_OnRunFinished",
+        "A run that was published",
+        {
+            "Purpose": str,
+            "Seconds": float | None,
+            "SegmentsNotTold": list[str] | None,
+            "CustomersNotTold": bool | None,
+            **_RUN,
+        },
     ),
     "run.failed": _on("unify_OnRunFailed", "A run that was not", {"Purpose": str, "Error": str, **_RUN}),
 }
@@ -48,14 +56,16 @@ def inputs_of(kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """One of our own events as input parameters of its API.
 
     Customers of `customer.*` come with others that they were merged or split with: `Others` has a line for each of
-    `Customers`, their ids with blanks between.
+    `Customers`, their ids with blanks between. What a run could not tell any more stands in it only when there is such.
     """
     data = body["data"]
     said: dict[str, Any] = {"Run": data["run"], "Generation": data["generation"], "At": body["timestamp"]}
     if kind.startswith("run."):
         said["Purpose"] = data["purpose"]
-        said |= {"Seconds": data["seconds"]} if kind == "run.finished" else {"Error": data["error"]}
-        return said
+        if kind == "run.failed":
+            return said | {"Error": data["error"]}
+        untold = {"SegmentsNotTold": data["segmentsNotTold"], "CustomersNotTold": data["customersNotTold"]}
+        return said | {"Seconds": data["seconds"]} | {name: value for name, value in untold.items() if value}
     said |= {"Part": data["part"], "Parts": data["parts"], "Count": data["count"]}
     if kind.startswith("segment."):
         return {"Segment": data["segment"], "Customers": data["customers"], **said}

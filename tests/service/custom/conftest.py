@@ -5,7 +5,7 @@ import json
 import shutil
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -207,6 +207,12 @@ def world(root: Path, acme: None) -> Iterator[World]:
     made = World(root)
     yield made
     made.close()
+
+
+@pytest.fixture
+def world_of() -> Callable[[Path], World]:
+    """Over a root of the test's own, without code; whoever makes it closes it."""
+    return lambda root: World(root, custom_apis=())
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,9 +34,9 @@ from unify.service.dataverse.custom_setup import failed
 from unify.service.jobs.delivery import Outcome, signature
 from unify.service.jobs.events import Event
 from unify.service.jobs.nouns import stamp
-from unify.service.jobs.outbox import Delivery, Outbox, Webhook, mark
+from unify.service.jobs.outbox import OLDEST, Delivery, Outbox, Webhook, mark
 from unify.service.roof import ids_under
-from unify.store import Store
+from unify.store import Run, Store
 
 SECONDS: Final = 60.0
 """A receiver has to answer within, as Dataverse has it."""
@@ -57,6 +57,8 @@ class Wanted:
     url: str
     secret: str
     headers: dict[str, str]
+    since: datetime
+    """When the step was made, switched on or changed, to the second."""
 
 
 class Endpoints:
@@ -85,8 +87,8 @@ class Endpoints:
         with store.read() as reading:
             found = registered(reading, self._loaded)
             wanted = wanted_of(reading, found)
-        self._mirror(instance, path, wanted)
         self._listen(instance, path, found)
+        self._mirror(instance, path, wanted, now)
         waiting = claim(store, steps_of(found), endpoints=True)
         if waiting:
             events = [Event(one.id, STEP + one.step, 0, None, remote.text(one.said)) for one in waiting]
@@ -94,13 +96,14 @@ class Endpoints:
             handed(store, [one.id for one in waiting])
         work_off(path, self._loaded, opened=lambda: Instance(Store.open(path)), failed=failed)
 
-    def _mirror(self, instance: str, path: Path, wanted: Mapping[str, Wanted]) -> None:
+    def _mirror(self, instance: str, path: Path, wanted: Mapping[str, Wanted], at: datetime) -> None:
         with self._database.read() as db:
             held = {row["webhook_id"]: (row["url"], row["secret"], row["headers"]) for row in _held(db, instance)}
         now = {id_: (one.url, one.secret, json.dumps(one.headers)) for id_, one in wanted.items()}
         if held == now:
             return
-        last = next((run for run in Store.open(path).runs(2) if run.state != "running"), None)
+        since = min((one.since for one in wanted.values()), default=at)
+        last = _last_before(Store.open(path), max(since, at - OLDEST))
         with self._database.write() as db:
             listening = db.execute("SELECT count(*) FROM webhooks WHERE instance = ?", (instance,)).fetchone()[0]
             for id_ in held.keys() - now.keys():
@@ -112,7 +115,7 @@ class Endpoints:
                     url, secret, headers = now[id_]
                     db.execute("UPDATE webhooks SET url = ?, secret = ? WHERE webhook_id = ?", (url, secret, id_))
                     db.execute("UPDATE endpoints SET headers = ? WHERE webhook_id = ?", (headers, id_))
-            if not listening and now:
+            if now and not listening and instance not in self.listening:
                 mark(db, instance, last.number if last is not None else 0, last.run_id if last is not None else "")
 
     def _listen(self, instance: str, path: Path, found: Registered) -> None:
@@ -192,7 +195,10 @@ def wanted_of(reading: Reading, found: Registered) -> dict[str, Wanted]:
         url = str(said["url"])
         if query:
             url += ("&" if "?" in url else "?") + query
-        wanted[step.id] = Wanted(step, url, str(said["saskey"] or ""), headers)
+        row = reading.get("sdkmessageprocessingstep", (step.id,))
+        changed = row.values["modifiedon"] if row is not None else None
+        since = changed if isinstance(changed, datetime) else datetime.now(UTC)
+        wanted[step.id] = Wanted(step, url, str(said["saskey"] or ""), headers, since)
     return wanted
 
 
@@ -228,6 +234,16 @@ def _said(instance: str, event: Event, step: Step, organization: str, unit: str,
         depth=1, user=NOBODY, business_unit=unit,
         organization=instance, organization_id=organization, step=step.id, created=at,
     )  # fmt: skip
+
+
+def _last_before(store: Store, since: datetime) -> Run | None:
+    """The last run that a step made at `since` is not told of. Moments of rows are cut to the second, so a run that
+    began earlier and ended within that second is taken as before it; None: it is told of all."""
+    for run in store.runs(max((r.number for r in store.runs(1)), default=1)):
+        ended = run.finished or run.started
+        if run.state != "running" and run.started < since and ended < since + timedelta(seconds=1):
+            return run
+    return None
 
 
 def _held(db: sqlite3.Connection, instance: str) -> list[sqlite3.Row]:

@@ -4,7 +4,8 @@
     segment.entered, segment.left        who came in and who is out since the run before that looked at the segment
     customer.created, .merged, .split, .retired
 
-Long lists come in parts of 1,000 customers. An event's id is made of the run, the kind, the segment and the part: the
+Long lists come in parts of 1,000 customers; ids that customers were merged with count too, so that a part stays below
+the 256 KB of a Dataverse webhook. An event's id is made of the run, the kind, the segment and the part: the
 same run told twice gives the same events. docs/segment-lifecycle.md says who has entered and who has left.
 """
 
@@ -32,6 +33,8 @@ CONFLATING: Final = ("run", "conflate")
 """Purposes of runs that make customers."""
 PART: Final = 1000
 """Customers in one event: about 40 kB."""
+OTHERS: Final = 4000
+"""Ids in one event that its customers were merged with or split from: at most 140 kB more."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,8 @@ class _Making:
         self._instance, self._store, self._run = instance, store, run
         self._untold: list[str] = []
         """Segments whose entries and exits cannot be told any more."""
+        self._lost = False
+        """What became of customers cannot be told any more: the generation is not kept."""
 
     def event(self, kind: str, data: dict[str, Any], segment: str | None = None, part: int = 1) -> Event:
         run = self._run
@@ -88,12 +93,14 @@ class _Making:
         run = self._run
         seconds = (run.finished - run.started).total_seconds() if run.finished is not None else None
         data = {"purpose": run.purpose, "seconds": seconds, "segmentsNotTold": self._untold}
+        data["customersNotTold"] = self._lost
         return self.event("run.finished", data)
 
-    def _parts(self, kind: str, items: Sequence[Any], segment: str | None = None) -> Iterator[Event]:
-        parts = [items[i : i + PART] for i in range(0, len(items), PART)]
+    def _parts(
+        self, kind: str, parts: Sequence[Sequence[Any]], count: int, segment: str | None = None
+    ) -> Iterator[Event]:
         for number, some in enumerate(parts, start=1):
-            data = {"customers": list(some), "part": number, "parts": len(parts), "count": len(items)}
+            data = {"customers": list(some), "part": number, "parts": len(parts), "count": count}
             yield self.event(kind, data | ({"segment": segment} if segment else {}), segment, number)
 
     def segments(self, wanted: Collection[str] | None) -> Iterator[Event]:
@@ -110,13 +117,17 @@ class _Making:
             except UnifyError:  # the members of the run before are not kept any more, or have no common history
                 self._untold.append(row.segment)
                 continue
-            yield from self._parts("segment.entered", entered, row.segment)
-            yield from self._parts("segment.left", left, row.segment)
+            for kind, moved in (("segment.entered", entered), ("segment.left", left)):
+                parts = [moved[i : i + PART] for i in range(0, len(moved), PART)]
+                yield from self._parts(kind, parts, len(moved), row.segment)
 
     def customers(self, kinds: Sequence[str]) -> Iterator[Event]:
         kept = {g.number: g for g in self._store.generations()}
         made = self._run.purpose in CONFLATING and (self._run.report or {}).get("changes") is not None
-        if self._run.number not in kept or not made:  # what a generation took over from another was told then
+        if not made:  # what a generation took over from another was told then
+            return
+        if self._run.number not in kept:  # nobody looked for so long that it was removed
+            self._lost = True
             return
         generation = kept[self._run.number]
         with self._store.pin(generation), DuckDBEngine.reading(generation.path) as engine:
@@ -132,7 +143,23 @@ class _Making:
             items = [
                 {"id": r["CustomerId"], "others": r["others"]} if r["others"] else {"id": r["CustomerId"]} for r in mine
             ]
-            yield from self._parts(kind, items)
+            yield from self._parts(kind, _in_parts(items), len(items))
+
+
+def _in_parts(items: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """PART customers and OTHERS others at most in each. A customer of more others stands in several."""
+    parts: list[list[dict[str, Any]]] = []
+    held = 0
+    for item in items:
+        others = item.get("others", [])
+        for start in range(0, max(len(others), 1), OTHERS):
+            some = others[start : start + OTHERS]
+            if not parts or len(parts[-1]) >= PART or held + len(some) > OTHERS:
+                parts.append([])
+                held = 0
+            parts[-1].append(item | {"others": some} if some else item)
+            held += len(some)
+    return parts
 
 
 def _before(store: Store, history: Sequence[Membership], row: Membership) -> Membership | None:
