@@ -8,7 +8,7 @@ is written stays in force until its `until`, whatever the files say meanwhile.
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -76,30 +76,21 @@ class WrittenRows:
 
     def write(self, row: WrittenRow, now: datetime) -> bool:
         """Keep a row, or add a change to what is in force of it; false when a new one has a key that was written."""
+        return self.write_all([row], now) is None
+
+    def write_all(self, rows: Sequence[WrittenRow], now: datetime) -> int | None:
+        """Keep rows, each as `write` does and after those before it, in one transaction: all of them or none.
+
+        None; or which of them, from 0, is a new one whose key was written: then none is kept.
+        """
+        if not rows:
+            return None
         with self._change() as connection:
-            known = connection.execute(
-                "SELECT * FROM written WHERE entity = $entity AND key = $key", {"entity": row.entity, "key": row.key}
-            ).fetchone()
-            before = _row(known) if known is not None else None
-            if before is not None and not before.in_force(now):
-                before = None
-            if row.created and before is not None:
-                return False
-            values = {**(before.values if before is not None else {}), **row.values}
-            connection.execute(
-                'INSERT OR REPLACE INTO written (entity, key, "values", created, until, caller, at) '
-                "VALUES ($entity, $key, $values, $created, $until, $caller, $at)",
-                {
-                    "entity": row.entity,
-                    "key": row.key,
-                    "values": json.dumps(values, ensure_ascii=False, sort_keys=True),
-                    "created": int(row.created or (before is not None and before.created)),
-                    "until": row.until.astimezone(UTC).isoformat() if row.until else None,
-                    "caller": row.caller,
-                    "at": now.astimezone(UTC).isoformat(timespec="milliseconds"),
-                },
-            )
-        return True
+            for number, row in enumerate(rows):
+                if not _keep(connection, row, now):
+                    connection.rollback()
+                    return number
+        return None
 
     def erase(self, entity: str, keys: Collection[str]) -> int:
         """Take rows out for good, from the file too; how many there were."""
@@ -140,6 +131,32 @@ def digest_of(rows: Collection[WrittenRow]) -> str:
     """Another one whenever a run would find something else; "" for none."""
     said = [(row.key, sorted(row.values.items()), row.created) for row in rows]
     return sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()[:32] if said else ""
+
+
+def _keep(connection: sqlite3.Connection, row: WrittenRow, now: datetime) -> bool:
+    known = connection.execute(
+        "SELECT * FROM written WHERE entity = $entity AND key = $key", {"entity": row.entity, "key": row.key}
+    ).fetchone()
+    before = _row(known) if known is not None else None
+    if before is not None and not before.in_force(now):
+        before = None
+    if row.created and before is not None:
+        return False
+    values = {**(before.values if before is not None else {}), **row.values}
+    connection.execute(
+        'INSERT OR REPLACE INTO written (entity, key, "values", created, until, caller, at) '
+        "VALUES ($entity, $key, $values, $created, $until, $caller, $at)",
+        {
+            "entity": row.entity,
+            "key": row.key,
+            "values": json.dumps(values, ensure_ascii=False, sort_keys=True),
+            "created": int(row.created or (before is not None and before.created)),
+            "until": row.until.astimezone(UTC).isoformat() if row.until else None,
+            "caller": row.caller,
+            "at": now.astimezone(UTC).isoformat(timespec="milliseconds"),
+        },
+    )
+    return True
 
 
 def _row(row: sqlite3.Row) -> WrittenRow:

@@ -24,7 +24,70 @@ TAKES: Final[Mapping[str, tuple[type, ...]]] = {
 
 
 class RowExistsError(QueryError):
-    """A new row has the key of one that is there."""
+    """A new row has the key of one that is there. `number`: which of those that were to be kept together, from 0."""
+
+    number: int = 0
+
+
+class Together:
+    """Writes that are kept together: each is checked when it is added, and `keep` keeps all of them or none.
+
+    A change may be of a row that was added before it.
+    """
+
+    def __init__(self, acme: Opened) -> None:
+        self._acme = acme
+        self._kept = WrittenRows(acme.store.path)
+        self._rows: list[WrittenRow] = []
+        self._added: set[tuple[str, str]] = set()
+        self._now = datetime.now(UTC)
+
+    def add_row(
+        self, entity: str, values: Mapping[str, Any], *, until: datetime | None = None, caller: str = ""
+    ) -> tuple[str, str]:
+        """A new row; as `write_row`."""
+        name, key_column, engine = _entity(self._acme, entity)
+        texts = _texts(engine, table_of(name), values)
+        key = texts.get(key_column)
+        if key is None:
+            raise SpecError(f"a row of {name} needs its key", where=key_column, hint=f"give {key_column} a value")
+        if self._is_written(name, key) or _is_there(engine, table_of(name), key_column, key):
+            raise _exists(name, key, key_column)
+        self._add(WrittenRow(name, key, texts, True, until, caller))
+        return name, key
+
+    def add_change(
+        self, entity: str, key: str, values: Mapping[str, Any], *, until: datetime | None = None, caller: str = ""
+    ) -> tuple[str, str]:
+        """A change; as `change_row`."""
+        name, key_column, engine = _entity(self._acme, entity)
+        try:
+            wanted = _texts(engine, table_of(name), {key_column: key}, any_text=True)[key_column] or ""
+        except SpecError:
+            raise _no_row(name, key) from None  # what is no key is nobody's
+        if not (self._is_written(name, wanted) or _is_there(engine, table_of(name), key_column, wanted)):
+            raise _no_row(name, key)
+        texts = _texts(engine, table_of(name), values)
+        if texts.get(key_column, wanted) != wanted:
+            hint = "a row keeps its key: leave it out, or write a new row"
+            raise SpecError(f"the row is {wanted!r}, not {texts[key_column]!r}", where=key_column, hint=hint)
+        self._add(WrittenRow(name, wanted, texts, False, until, caller))
+        return name, wanted
+
+    def keep(self) -> None:
+        """All that was added, in one transaction; RowExistsError when somebody wrote one of the new rows meanwhile."""
+        taken = self._kept.write_all(self._rows, datetime.now(UTC))
+        if taken is not None:
+            error = _exists(self._rows[taken].entity, self._rows[taken].key, "")
+            error.number = taken
+            raise error
+
+    def _is_written(self, name: str, key: str) -> bool:
+        return (name, key) in self._added or self._kept.find(name, key, self._now) is not None
+
+    def _add(self, row: WrittenRow) -> None:
+        self._rows.append(row)
+        self._added.add((row.entity, row.key))
 
 
 def write_row(
@@ -35,17 +98,10 @@ def write_row(
     NotFoundError for an unknown entity, RowExistsError for a key that is there, SpecError (`where` is the column) for a
     column or a value that the entity cannot have.
     """
-    name, key_column, engine = _entity(acme, entity)
-    texts = _texts(engine, table_of(name), values)
-    key = texts.get(key_column)
-    if key is None:
-        raise SpecError(f"a row of {name} needs its key", where=key_column, hint=f"give {key_column} a value")
-    if _is_there(engine, table_of(name), key_column, key):
-        raise RowExistsError(f"{name} has a row {key!r} already", where=key_column, hint="change it with PATCH")
-    now = datetime.now(UTC)
-    if not WrittenRows(acme.store.path).write(WrittenRow(name, key, texts, True, until, caller), now):
-        raise RowExistsError(f"{name} has a row {key!r} already", where=key_column, hint="change it with PATCH")
-    return name, key
+    writes = Together(acme)
+    made = writes.add_row(entity, values, until=until, caller=caller)
+    writes.keep()
+    return made
 
 
 def change_row(
@@ -61,21 +117,14 @@ def change_row(
 
     NotFoundError for an unknown entity or row, SpecError as of `write_row` and for another key in the values.
     """
-    name, key_column, engine = _entity(acme, entity)
-    try:
-        wanted = _texts(engine, table_of(name), {key_column: key}, any_text=True)[key_column] or ""
-    except SpecError:
-        raise _no_row(name, key) from None  # what is no key is nobody's
-    now = datetime.now(UTC)
-    rows = WrittenRows(acme.store.path)
-    if rows.find(name, wanted, now) is None and not _is_there(engine, table_of(name), key_column, wanted):
-        raise _no_row(name, key)
-    texts = _texts(engine, table_of(name), values)
-    if texts.get(key_column, wanted) != wanted:
-        hint = "a row keeps its key: leave it out, or write a new row"
-        raise SpecError(f"the row is {wanted!r}, not {texts[key_column]!r}", where=key_column, hint=hint)
-    rows.write(WrittenRow(name, wanted, texts, False, until, caller), now)
-    return name, wanted
+    writes = Together(acme)
+    changed = writes.add_change(entity, key, values, until=until, caller=caller)
+    writes.keep()
+    return changed
+
+
+def _exists(name: str, key: str, where: str) -> RowExistsError:
+    return RowExistsError(f"{name} has a row {key!r} already", where=where, hint="change it with PATCH")
 
 
 def _no_row(name: str, key: str) -> NotFoundError:

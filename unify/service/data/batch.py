@@ -1,14 +1,15 @@
 """`$batch`: many questions in one request, multipart or JSON, answered one after the other and sent as they are done.
 
-Everything in a batch is a question; writes among them are refused each, change sets as one. A question may name an
-earlier one: `$1/UnifiedActivity` begins where request 1 led, and `dependsOn` waits for it and fails with it. Without
-`Prefer: continue-on-error` the first refusal is the last answer.
+Questions, and at the vendor's root rows to write; a change set is written whole or not at all (changes.py). A request
+may name an earlier one: `$1/UnifiedActivity` begins where request 1 led; `dependsOn` waits for it and fails with it.
+Without `Prefer: continue-on-error` the first refusal is the last answer.
 """
 
 import re
 import secrets
 from base64 import urlsafe_b64decode
-from collections.abc import AsyncIterator, Iterable
+from collections import ChainMap
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,11 +18,12 @@ import orjson
 from unify.core.errors import UnifyError
 from unify.service.asgi import JSON, Headers
 from unify.service.caller import Caller, Role
+from unify.service.data.changes import changed, is_write
 from unify.service.data.errors import refused
 from unify.service.data.exchange import Inquiry, Reply
 from unify.service.data.handling import handle
 from unify.service.data.mount import Mount, whole
-from unify.service.data.multipart import Part, boundary_of, part_of, parts_of, written
+from unify.service.data.multipart import Part, boundary_of, part_of, parts_of, written, written_together
 from unify.service.data.negotiate import VARY, preferences, version_of
 from unify.service.errors import ServiceError, bad_request
 from unify.service.management.depends import hosted_for
@@ -36,12 +38,22 @@ SYSTEM: Final = (b"metadata", b"batch", b"entity", b"all", b"crossjoin", b"query
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One request. `after`: ids that it depends on; `problem`: why it cannot even be asked."""
+    """One request, or a change set.
+
+    inquiry   None: a change set of `members`, ids and requests
+    after     ids that it depends on
+    problem   why it cannot even be asked
+    """
 
     id: str
     inquiry: Inquiry | None
     after: tuple[str, ...] = ()
     problem: UnifyError | None = None
+    members: tuple[tuple[str, Inquiry], ...] = ()
+
+
+Answer = tuple[str, Reply] | list[tuple[str, Reply]]
+"""To one request, with its id, or to the members of a change set that was written."""
 
 
 @dataclass
@@ -63,8 +75,9 @@ async def batch(service: "Service", mount: Mount, caller: Caller, inquiry: Inqui
     is_json = inquiry.media == "application/json"
     items = _json_items(inquiry) if is_json else _multipart_items(inquiry)
     most = service.settings.limits.batch_requests
-    if len(items) > most:
-        message = f"{len(items):,} requests are more than the {most:,} that a batch may hold"
+    count = sum(len(item.members) or 1 for item in items)
+    if count > most:
+        message = f"{count:,} requests are more than the {most:,} that a batch may hold"
         raise bad_request(message, where="$batch", hint="send several batches", key="tooManyRequests")
     answers = _answers(service, mount, caller, items, goes_on=goes_on)
     headers: Headers = [(b"odata-version", version.encode()), VARY]
@@ -80,21 +93,22 @@ async def batch(service: "Service", mount: Mount, caller: Caller, inquiry: Inqui
 
 async def _answers(
     service: "Service", mount: Mount, caller: Caller, items: Iterable[Item], *, goes_on: bool
-) -> AsyncIterator[tuple[str, Reply]]:
+) -> AsyncIterator[Answer]:
     done = _Done()
     for item in items:
         try:
-            reply = await _answer(service, mount, caller, item, done)
+            answer = await _answer(service, mount, caller, item, done)
         except UnifyError as error:
-            reply = refused(error, vendor=mount.vendor)
-        if reply.status >= 400 and item.id:
+            answer = item.id, refused(error, vendor=mount.vendor)
+        failed = isinstance(answer, tuple) and answer[1].status >= 400
+        if failed and item.id:
             done.failed.add(item.id)
-        yield item.id, reply
-        if reply.status >= 400 and not goes_on:
+        yield answer
+        if failed and not goes_on:
             return
 
 
-async def _answer(service: "Service", mount: Mount, caller: Caller, item: Item, done: _Done) -> Reply:
+async def _answer(service: "Service", mount: Mount, caller: Caller, item: Item, done: _Done) -> Answer:
     if item.problem is not None:
         raise item.problem
     for id_ in item.after:
@@ -103,23 +117,40 @@ async def _answer(service: "Service", mount: Mount, caller: Caller, item: Item, 
         if id_ not in done.paths:
             hint = "name a request that stands before this one"
             raise bad_request(f"there is no request {id_[:40]!r} before this one", where="dependsOn", hint=hint)
-    assert item.inquiry is not None
-    path = _located(mount, _resolved(item.inquiry.path, done))
+    if item.inquiry is None or (mount.vendor and is_write(item.inquiry)):
+        return await _changed(service, mount, caller, item, done)
+    path = _located(mount, _resolved(item.inquiry.path, done.paths))
     if item.id:
         done.paths[item.id] = path
-    return await handle(service, mount, caller, replace(item.inquiry, path=whole(path) if mount.vendor else path))
+    path = whole(path) if mount.vendor else path
+    return item.id, await handle(service, mount, caller, replace(item.inquiry, path=path))
 
 
-def _resolved(path: bytes, done: _Done) -> bytes:
+async def _changed(service: "Service", mount: Mount, caller: Caller, item: Item, done: _Done) -> Answer:
+    """Of a change set, or of a write that stands alone."""
+    if not mount.vendor:
+        hint = f"send GETs here, and writes to /v1/instances/{mount.instance}/data/$batch"
+        raise ServiceError(405, "a change set writes, and rows are only read here", where="$batch", hint=hint)
+
+    def locate(address: bytes, paths: dict[str, bytes]) -> bytes:
+        return _located(mount, _resolved(address, ChainMap(paths, done.paths)))
+
+    members = ((item.id, item.inquiry),) if item.inquiry is not None else item.members
+    found = await changed(service, mount, caller, members, locate)
+    done.paths |= found.paths
+    return found.replies if found.kept and item.inquiry is None else found.replies[0]
+
+
+def _resolved(path: bytes, paths: Mapping[str, bytes]) -> bytes:
     """The address with `$1` at its begin in the place of where request 1 led."""
     match = REFERENCE.match(path)
     if match is None or match[1].lower() in SYSTEM:
         return path
     id_ = match[1].decode("latin-1")
-    if id_ not in done.paths:
+    if id_ not in paths:
         message = f"Content-ID reference ${id_[:40]} does not exist in the batch"
         raise bad_request(message, where="url", hint="refer to a request that stands before this one")
-    return done.paths[id_] + path[match.end() :]
+    return paths[id_] + path[match.end() :]
 
 
 def _located(mount: Mount, address: bytes) -> bytes:
@@ -153,17 +184,16 @@ def _multipart_items(inquiry: Inquiry) -> list[Item]:
 
 
 def _multipart_item(part: Part) -> Item:
-    if part.inquiry is None:
-        problem = ServiceError(
-            405, "a change set writes, and rows are only read here", where="$batch", hint="send GETs"
-        )
-        return Item(part.id, None, problem=problem)
-    return Item(part.id, part.inquiry)
+    members = tuple((one.id, one.inquiry) for one in part.members if one.inquiry is not None)
+    return Item(part.id, part.inquiry, members=members)
 
 
-async def _multipart_text(answers: AsyncIterator[tuple[str, Reply]], boundary: bytes) -> AsyncIterator[bytes]:
-    async for id_, reply in answers:
-        yield written(reply, id_, boundary)
+async def _multipart_text(answers: AsyncIterator[Answer], boundary: bytes) -> AsyncIterator[bytes]:
+    async for answer in answers:
+        if isinstance(answer, list):
+            yield written_together(answer, boundary, b"changesetresponse_" + secrets.token_hex(12).encode())
+        else:
+            yield written(answer[1], answer[0], boundary)
     yield b"--" + boundary + b"--\r\n"
 
 
@@ -213,8 +243,9 @@ def _json_item(one: Any, number: int) -> Item:
             501, "conditions between requests are not answered", where=f"{where}.if", hint="use dependsOn"
         )
     elif one.get("atomicityGroup") is not None:
-        message = "an atomicity group writes, and rows are only read here"
-        problem = ServiceError(501, message, where=f"{where}.atomicityGroup", hint="leave it out")
+        message = "atomicity groups are not answered"
+        hint = "send a change set in a multipart batch"
+        problem = ServiceError(501, message, where=f"{where}.atomicityGroup", hint=hint)
     said = {str(name).lower(): str(value) for name, value in headers.items()}
     path, _, query = url.encode().partition(b"?")
     inquiry = Inquiry(method.upper(), path, query, said, _json_body(one.get("body"), said, where), in_batch=True)
@@ -238,12 +269,13 @@ def _json_body(body: Any, headers: dict[str, str], where: str) -> bytes:
         raise bad_request(f"a body of {kind[:60]} is base64url", where=f"{where}.body") from None
 
 
-async def _json_text(answers: AsyncIterator[tuple[str, Reply]]) -> AsyncIterator[bytes]:
+async def _json_text(answers: AsyncIterator[Answer]) -> AsyncIterator[bytes]:
     first = True
     yield b'{"responses":['
-    async for id_, reply in answers:
-        yield (b"" if first else b",") + _json_response(id_, reply)
-        first = False
+    async for answer in answers:
+        for id_, reply in answer if isinstance(answer, list) else [answer]:
+            yield (b"" if first else b",") + _json_response(id_, reply)
+            first = False
     yield b"]}"
 
 

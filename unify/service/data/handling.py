@@ -42,7 +42,7 @@ async def handle(service: "Service", mount: Mount, caller: Caller, inquiry: Inqu
         if inquiry.body.strip() not in EMPTY:
             raise bad_request("a query has no body", where="body", hint="write the options behind the ?")
         return await query(service, mount, caller, inquiry.asking(inquiry.path, inquiry.query))
-    if mount.vendor and method in ("POST", "PATCH") and not inquiry.in_batch:
+    if mount.vendor and method in ("POST", "PATCH"):
         from unify.service.data.writes import write
 
         return await write(service, mount, caller, inquiry)

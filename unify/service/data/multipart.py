@@ -10,6 +10,7 @@ Accept: application/json                         Content-Type: application/json
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from http.client import responses
 from typing import Final
@@ -28,12 +29,12 @@ class Part:
     """One request of a batch.
 
     id        of Content-ID, "" when it has none
-    inquiry   `path` is the whole address as it was written; None: a change set, whose `members` are counted
+    inquiry   `path` is the whole address as it was written; None: a change set of `members`
     """
 
     id: str
     inquiry: Inquiry | None
-    members: int = 0
+    members: tuple["Part", ...] = ()
 
 
 def boundary_of(content_type: str) -> bytes:
@@ -60,13 +61,17 @@ def parts_of(body: bytes, boundary: bytes) -> list[bytes]:
     raise bad_request(message, where="body", hint="every part begins with --boundary, the last ends with --boundary--")
 
 
-def part_of(text: bytes, number: int) -> Part:
-    """One part. ServiceError 400 that names it by its number, from 1."""
+def part_of(text: bytes, number: int, *, inside: bool = False) -> Part:
+    """One part, `inside` a change set or not. ServiceError 400 that names it by its number, from 1."""
     headers, content = headed(text)
     kind = headers.get("content-type", "").lower()
     id_ = headers.get("content-id", "")
     if kind.startswith("multipart/mixed"):
-        return Part(id_, None, len(parts_of(content, boundary_of(headers["content-type"]))))
+        if inside:
+            message = f"part {number} of a change set is a change set"
+            raise bad_request(message, where="body", hint="put the one beside the other")
+        texts = parts_of(content, boundary_of(headers["content-type"]))
+        return Part(id_, None, tuple(part_of(one, nth, inside=True) for nth, one in enumerate(texts, start=1)))
     if not kind.startswith("application/http"):
         message = f"part {number} is {kind[:60] or 'of no type'}, not application/http"
         raise bad_request(message, where="body", hint="send Content-Type: application/http for each part")
@@ -104,3 +109,10 @@ def written(reply: Reply, id_: str, boundary: bytes) -> bytes:
     lines = [*head, b"", b"HTTP/1.1 %d %s" % (reply.status, reason.encode())]
     lines += [b"%s: %s" % (name.title(), value) for name, value in reply.headers]
     return b"\r\n".join([*lines, b"Content-Length: %d" % len(reply.body), b"", reply.body, b""])
+
+
+def written_together(replies: Iterable[tuple[str, Reply]], outer: bytes, boundary: bytes) -> bytes:
+    """The replies to a change set as a part of `outer`, which holds parts of its own."""
+    head = [b"--" + outer, b"Content-Type: multipart/mixed; boundary=" + boundary, b"", b""]
+    inner = b"".join(written(reply, id_, boundary) for id_, reply in replies)
+    return b"\r\n".join(head) + inner + b"--" + boundary + b"--\r\n"
