@@ -139,7 +139,7 @@ def changes_of(happened: Told) -> set[str]:
 
 def test_made_merged_split_and_retired(acme: Acme, receiver: Any) -> None:
     steps = acme.subscribe(receiver.url, *CHANGES.values())
-    a, b, c = acme.person("a@x.example"), acme.person("b@x.example"), acme.person("c@x.example")
+    _, b, c = acme.person("a@x.example"), acme.person("b@x.example"), acme.person("c@x.example")
     first = acme.run()
     acme.tell()
     assert changes_of(first) == {"created"}
@@ -160,7 +160,6 @@ def test_made_merged_split_and_retired(acme: Acme, receiver: Any) -> None:
     retired = acme.run()
     acme.tell()
     assert changes_of(retired) == {"retired"}
-    assert a
     assert told(receiver) == first | merged | split | retired
     quiet = acme.run()
     acme.tell()
@@ -295,6 +294,26 @@ def test_what_was_rolled_back_was_told_and_what_comes_after_is_told_again(acme: 
     assert len(again) == 2, "against the generation that was rolled back to"
     assert told(receiver) == happened | again
     assert len({headers["webhook-id"] for _, headers, _ in receiver.seen}) == len(receiver.seen)
+
+
+def test_erased_customers_are_not_named_once_more(acme: Acme, receiver: Any) -> None:
+    acme.subscribe(receiver.url, "unify_OnRunFinished", *CHANGES.values())
+    a = [acme.person("a@x.example"), acme.person("b@x.example")][0]
+    acme.run()
+    acme.tell()
+    with unify.open(acme.path) as opened:
+        [row] = opened.sql(f"SELECT CustomerId FROM members WHERE key = '{a}'").rows()
+        opened.erase(row["CustomerId"], reason="asked to")
+    receiver.seen.clear()
+    acme.person("c@x.example")
+    later = acme.run()
+    acme.tell()
+    assert changes_of(later) == {"created"}
+    assert told(receiver) == later
+    assert not any(row["CustomerId"].encode() in body for _, _, body in receiver.seen)
+    finished = [inputs(body)["Run"] for body in receiver.bodies() if body["MessageName"] == "unify_OnRunFinished"]
+    assert finished[-1] == max(run for run, *_ in later)
+    assert len(finished) > 1, "the erasure is a run that is told of"
 
 
 def test_who_subscribes_later_is_not_told_of_what_was(acme: Acme, receiver: Any) -> None:
