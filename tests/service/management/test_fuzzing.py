@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 import httpx
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
 from schemathesis import GenerationMode
@@ -90,8 +90,8 @@ ENDS = ("delete_an_instance", "reset_an_instance")
 SELDOM = ("suggest_project", "validate_project")
 """They read all files, seconds of work: asked a few times only."""
 NAME = re.compile(r"\{(\w+)\}")
-CALLS = {GenerationMode.POSITIVE: 4_000, GenerationMode.NEGATIVE: 6_000}
-"""In CI: three minutes of processor time, since one call takes 20 ms where it fits and 12 ms where it does not."""
+CALLS = {GenerationMode.POSITIVE: 10_000, GenerationMode.NEGATIVE: 12_000}
+"""In CI: six minutes of processor time, since one call takes 20 ms where it fits and 12 ms where it does not."""
 ROUND = 4
 """Calls with one drawn request, each with other names in its path: drawing takes longer than answering."""
 PARTS = 4
@@ -310,16 +310,25 @@ class Chain(LINKED.as_state_machine()):  # type: ignore[misc]
 
 
 def chains(send: Send, count: int) -> Counter[tuple[str, int]]:
-    """So many chains of twelve requests; how often each operation had each status."""
+    """So many chains of twelve requests; how often each operation had each status.
+
+    Each is drawn by itself, from a seed of its own: what comes next hangs on what the service has answered, ids and
+    moments among it, which hypothesis takes for a mistake of the strategy when it compares one chain with another.
+    """
     Chain.send, Chain.seen = send, Counter()
+    one = settings(
+        max_examples=2,  # the first is always the simplest
+        stateful_step_count=12,
+        phases=(Phase.generate,),
+        derandomize=False,
+        deadline=None,
+        suppress_health_check=ALL,
+        database=None,
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        run_state_machine_as_test(
-            Chain,
-            settings=settings(
-                max_examples=count, stateful_step_count=12, deadline=None, suppress_health_check=ALL, database=None
-            ),
-        )
+        for number in range(count):
+            run_state_machine_as_test(seed(number)(type("Chain", (Chain,), {})), settings=one)
     return Chain.seen
 
 
@@ -329,7 +338,7 @@ def succeeded(seen: Counter[tuple[str, int]]) -> set[str]:
 
 
 def test_what_was_made_is_there_until_it_is_removed(send: Send) -> None:
-    done = succeeded(chains(send, 40))
+    done = succeeded(chains(send, 30))
     assert len(done & MADE.keys()) >= 5, done
     assert len(done - MADE.keys()) >= 10, done
 

@@ -285,6 +285,7 @@ def test_projects_that_cannot_be(http: httpx.Client, acme: str, raw: bytes, kind
 
 
 def test_a_draft_is_held_against_its_files_and_a_plan_worked_out(http: httpx.Client, acme: str) -> None:
+    http.put(f"{acme}/{FILES}/a.csv", content=CSV, headers={"content-type": "text/csv"})
     checked = http.post(f"{acme}/project/validate").json()
     assert checked["ok"] is True
     assert checked["columns"]["shop.Contacts"]["Name"] == "string"
