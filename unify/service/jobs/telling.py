@@ -22,6 +22,27 @@ def told(error: UnifyError, folders: Mapping[str, Path]) -> dict[str, str]:
     return {key: without_places(str(text), folders) for key, text in error.as_dict().items() if key in INSIDE}
 
 
+CONSTANT: Final = ("InternalError", "ProcessDiedError")
+"""Errors whose words are ours alone."""
+_NAMES: Final = re.compile(r"[\w.-]+(?: -> [\w.-]+)?")
+
+
+def without_values(error: Mapping[str, str], *, names: bool) -> dict[str, str]:
+    """An error for somebody who may not see all rows: its kind and its place, without words that may quote a value.
+
+    names   whether the place may be told
+
+    >>> said = without_values({"error": "SourceError", "message": "'x' is no date", "where": "crm.Orders"}, names=True)
+    >>> said["where"], "'x'" in str(said)
+    ('crm.Orders', False)
+    """
+    if error.get("error") in CONSTANT:
+        return dict(error)
+    where = error.get("where", "") if names and _NAMES.fullmatch(error.get("where", "")) else ""
+    return {"error": error.get("error", ""), "message": "the details may quote values that you may not see",
+            "where": where, "hint": "a steward who may see all columns and rows can read them"}  # fmt: skip
+
+
 def without_places(text: str, folders: Mapping[str, Path]) -> str:
     """A text whose paths are relative to known folders; of any other path the last part is left.
 

@@ -24,7 +24,7 @@ from unify.service.management.conflation_shapes import (
     plan_of,
     wire_of,
 )
-from unify.service.management.depends import Building, Reading
+from unify.service.management.depends import Building, Reading, TheCaller, open_to
 from unify.service.management.documented import Documented
 from unify.service.management.drafts import Schemas, edit, entity_named, project_in, required_project, schemas_on
 from unify.service.management.errors import RefusedInputError
@@ -50,10 +50,10 @@ class EntitiesOfSource(Documented):
 
 
 @router.get(PLAN, operation_id="get_conflation_plan", summary="The plan")
-async def get_conflation_plan(hosted: Reading, conflation: ConflationId) -> ConflationPlanInfo:
+async def get_conflation_plan(hosted: Reading, caller: TheCaller, conflation: ConflationId) -> ConflationPlanInfo:
     """Of the draft; 404 while there is none."""
     _exists(conflation)
-    return await asyncio.to_thread(_told, hosted)
+    return await open_to(hosted, caller, await asyncio.to_thread(_told, hosted))
 
 
 @router.put(PLAN, operation_id="put_conflation_plan", summary="Write the plan")
@@ -78,10 +78,12 @@ async def patch_conflation_plan(
 
 
 @router.get(INFO, operation_id="get_entity_information", summary="Entities that take part")
-async def get_entity_information(hosted: Reading, conflation: ConflationId) -> list[EntityConflationInformation]:
+async def get_entity_information(
+    hosted: Reading, caller: TheCaller, conflation: ConflationId
+) -> list[EntityConflationInformation]:
     """In the order of the plan; none while there is no plan."""
     _exists(conflation)
-    return await asyncio.to_thread(_infos, hosted)
+    return await open_to(hosted, caller, await asyncio.to_thread(_infos, hosted))
 
 
 @router.patch(INFO, operation_id="patch_entity_information", summary="Let entities take part")
@@ -101,12 +103,13 @@ async def patch_entity_information(
 @router.get(INFO + "/{entityName}", operation_id="get_information_of_an_entity", summary="One of them")
 async def get_information_of_an_entity(
     hosted: Reading,
+    caller: TheCaller,
     conflation: ConflationId,
     entityName: str,
 ) -> EntityConflationInformation:
     """404 for one that does not take part."""
     _exists(conflation)
-    return await asyncio.to_thread(_info, hosted, entityName, None)
+    return await open_to(hosted, caller, await asyncio.to_thread(_info, hosted, entityName, None))
 
 
 @router.patch(INFO + "/{entityName}", operation_id="patch_information_of_an_entity", summary="Let an entity take part")
@@ -126,13 +129,14 @@ async def patch_information_of_an_entity(
 @router.get(OF_SOURCE, operation_id="get_information_of_an_entity_of_a_source", summary="One of a source")
 async def get_information_of_an_entity_of_a_source(
     hosted: Reading,
+    caller: TheCaller,
     conflation: ConflationId,
     datasourceId: str,
     entityName: str,
 ) -> EntityConflationInformation:
     """404 for one that does not take part."""
     _exists(conflation)
-    return await asyncio.to_thread(_info, hosted, entityName, datasourceId)
+    return await open_to(hosted, caller, await asyncio.to_thread(_info, hosted, entityName, datasourceId))
 
 
 @router.patch(
@@ -155,10 +159,12 @@ async def patch_information_of_an_entity_of_a_source(
 
 
 @router.get(RULES, operation_id="get_conflict_resolution_rules", summary="How values are chosen")
-async def get_conflict_resolution_rules(hosted: Reading, conflation: ConflationId) -> list[ConflictResolutionRule]:
+async def get_conflict_resolution_rules(
+    hosted: Reading, caller: TheCaller, conflation: ConflationId
+) -> list[ConflictResolutionRule]:
     """Of the draft; columns without a rule take the first value in the order of the plan."""
     _exists(conflation)
-    return await asyncio.to_thread(lambda: rules_of(project_in(hosted)))
+    return await open_to(hosted, caller, await asyncio.to_thread(lambda: rules_of(project_in(hosted))))
 
 
 @router.patch(RULES, operation_id="patch_conflict_resolution_rules", summary="Say how values are chosen")

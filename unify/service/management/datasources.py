@@ -15,7 +15,7 @@ from unify.core.errors import SpecError, did_you_mean
 from unify.service.errors import ServiceError, not_found
 from unify.service.hosted import Hosted
 from unify.service.management.authors import Authors
-from unify.service.management.depends import Building, Reading, TheCaller, TheService
+from unify.service.management.depends import Building, Reading, TheCaller, TheService, open_to
 from unify.service.management.drafts import edit, users_of, whole
 from unify.service.management.entity_info import (
     AttributeSemanticInformation,
@@ -109,20 +109,21 @@ class DataSourceCreation(Wire):
 
 
 @router.get("/manage/datasources", operation_id="get_all_data_sources", summary="Every data source")
-async def get_all_data_sources(hosted: Reading, service: TheService) -> list[DataSourceInfo]:
+async def get_all_data_sources(hosted: Reading, service: TheService, caller: TheCaller) -> list[DataSourceInfo]:
     """Sources of the draft with what was last ingested of each, by name."""
-    return await asyncio.to_thread(_all, service, hosted)
+    return await open_to(hosted, caller, await asyncio.to_thread(_all, service, hosted))
 
 
 @router.get("/manage/datasources/{dataSourceId}", operation_id="get_data_source", summary="One data source")
 async def get_data_source(
     hosted: Reading,
     service: TheService,
+    caller: TheCaller,
     dataSourceId: str,
     includeModel: bool = True,
 ) -> DataSourceInfo:
     """404 for an unknown one, which the vendor's client tells as HttpOperationError: its list has no 404 here."""
-    found = await asyncio.to_thread(_one, service, hosted, dataSourceId)
+    found = await open_to(hosted, caller, await asyncio.to_thread(_one, service, hosted, dataSourceId))
     return found if includeModel else found.model_copy(update={"model": None})
 
 

@@ -8,16 +8,20 @@ hosted instance say the least role that a route takes; a caller without any role
 is not there.
 """
 
-from typing import TYPE_CHECKING, Annotated, Any
+import asyncio
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from fastapi import Depends, Path, Request
 
+from unify.service.access.definitions import without_hidden
 from unify.service.caller import Caller, Role
 from unify.service.errors import ServiceError, not_found
 from unify.service.hosted import Hosted
 
 if TYPE_CHECKING:
     from unify.service.app import Service
+
+T = TypeVar("T")
 
 
 def service_of(request: Request) -> Any:
@@ -49,6 +53,13 @@ def hosted_for(service: "Service", caller: Caller, instance_id: str, role: Role)
         word = role.name.lower()
         raise ServiceError(403, f"this takes the role {word}", hint=f"an admin of {instance_id} can assign it")
     return hosted
+
+
+async def open_to(hosted: Hosted, caller: Caller, said: T) -> T:
+    """An answer that holds definitions, as it is; ServiceError 403 when it names a column hidden from the caller."""
+    if hosted.policy(caller).everything:
+        return said
+    return await asyncio.to_thread(lambda: without_hidden(hosted.visibility(caller), said))
 
 
 Asking = Annotated[Hosted, Depends(_Hosted(Role.READER))]

@@ -13,7 +13,7 @@ from unify.service.errors import ServiceError, bad_request
 from unify.service.hosted import Hosted
 from unify.service.management.authors import Authors
 from unify.service.management.decoded import vendor_area
-from unify.service.management.depends import Building, Reading, TheCaller, TheService
+from unify.service.management.depends import Building, Reading, TheCaller, TheService, open_to
 from unify.service.management.hierarchy_list import Hierarchies, HierarchyDependency, HierarchyMetadata
 from unify.service.management.ok import OkObjectResult
 
@@ -24,7 +24,8 @@ HierarchyId = Annotated[str, Path(alias="hierarchyId", description="Its name.")]
 @router.get("/hierarchies", operation_id="get_all_hierarchies", summary="All hierarchies")
 async def get_all_hierarchies(hosted: Reading, service: TheService, caller: TheCaller) -> list[HierarchyMetadata]:
     """By name."""
-    return await hosted.ask(lambda acme: _Hierarchies(acme, hosted, service, caller).all())
+    found = await hosted.ask(lambda acme: _Hierarchies(acme, hosted, service, caller).all())
+    return await open_to(hosted, caller, found)
 
 
 @router.get("/hierarchies/{hierarchyId}", operation_id="get_a_hierarchy", summary="One hierarchy")
@@ -32,7 +33,8 @@ async def get_a_hierarchy(
     hosted: Reading, service: TheService, caller: TheCaller, hierarchy_id: HierarchyId
 ) -> HierarchyMetadata:
     """By its name."""
-    return await hosted.ask(lambda acme: _Hierarchies(acme, hosted, service, caller).one(hierarchy_id))
+    found = await hosted.ask(lambda acme: _Hierarchies(acme, hosted, service, caller).one(hierarchy_id))
+    return await open_to(hosted, caller, found)
 
 
 @router.post("/hierarchies", operation_id="create_a_hierarchy", summary="A new hierarchy")

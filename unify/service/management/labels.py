@@ -12,7 +12,7 @@ from ingest.labels import LABELS
 from unify.core.problems import Problem
 from unify.service.hosted import Hosted
 from unify.service.management.datasources import source_in
-from unify.service.management.depends import Building, Reading
+from unify.service.management.depends import Building, Reading, TheCaller, open_to
 from unify.service.management.drafts import Schemas, edit, required_project, schemas_on, whole
 from unify.service.management.entity_info import (
     DatasourceEntityInformation,
@@ -58,9 +58,9 @@ async def get_attribute_semantic_labels(hosted: Reading) -> list[str]:
     operation_id="get_entity_info",
     summary="Facts of every entity of a source",
 )
-async def get_entity_info(hosted: Reading, dataSourceId: str) -> list[DatasourceEntityInformation]:
+async def get_entity_info(hosted: Reading, caller: TheCaller, dataSourceId: str) -> list[DatasourceEntityInformation]:
     """Primary key, type, timestamp, labels, as the draft has them."""
-    return await asyncio.to_thread(_told, hosted, dataSourceId)
+    return await open_to(hosted, caller, await asyncio.to_thread(_told, hosted, dataSourceId))
 
 
 @router.patch(

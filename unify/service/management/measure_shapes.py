@@ -12,6 +12,7 @@ from segments.measures.wire import MeasureDefinition, MeasureMetadata, read_meta
 from segments.measures.wire_measures import measure_of_wire, wire_of_measure
 from unify.core.errors import SpecError, UnifyError
 from unify.core.reports import MeasureReport, RunReport
+from unify.service.access.definitions import NOTE
 from unify.service.management.authors import Author
 from unify.spec import Measure
 from unify.spec.wire import Wire
@@ -184,10 +185,18 @@ class Evaluations:
 
 
 def metadata(
-    name: str, measure: Measure, author: Author | None, told: Mapping[str, Any], instance: str, *, templates: bool
+    name: str,
+    measure: Measure,
+    author: Author | None,
+    told: Mapping[str, Any],
+    instance: str,
+    *,
+    templates: bool,
+    shown: bool = True,
 ) -> MeasureBody:
-    """The document. `templates`: whether it says of which template it is."""
-    said = {**_defined(name, measure, author), **told, "name": name}
+    """The document. `templates`: whether it says of which template it is; `shown` False: without what it says."""
+    defined = _defined(name, measure, author) if shown else {"displayName": measure.title, "description": NOTE}
+    said = {**defined, **told, "name": name}
     if templates:
         said |= {"isTemplate": False, "templateId": measure.template}
     said["isCreatedFromTemplate"] = measure.template is not None

@@ -22,13 +22,14 @@ from unify.core.documents import measure_of, project_of
 from unify.core.errors import QueryError, SpecError, UnifyError, did_you_mean
 from unify.core.names import table_of
 from unify.instance import Instance
-from unify.service.access.definitions import defining
+from unify.service.access.definitions import defining, withheld, withheld_measures
 from unify.service.caller import Caller, Role
 from unify.service.errors import ServiceError, bad_request, not_found, status_of
 from unify.service.hosted import Hosted
 from unify.service.management.authors import Authors
 from unify.service.management.decoded import DecodedRoute
 from unify.service.management.depends import Reading, TheCaller, TheService
+from unify.service.management.drafts import project_in
 from unify.service.management.measure_shapes import (
     Evaluations,
     MeasureBody,
@@ -138,7 +139,18 @@ class _Measures:
     def __init__(self, acme: Instance, hosted: Hosted, service: Any, caller: Caller) -> None:
         self._acme, self._hosted, self._caller = acme, hosted, caller
         self._authors = Authors(service.database, hosted.id, "measure")
-        self._kept = _kept(hosted.draft.now().document)
+        document = hosted.draft.now().document
+        self._kept = _kept(document)
+        self._visible = hosted.visibility(caller)
+        self._withheld = self._not_told()
+
+    def _not_told(self) -> set[str]:
+        """Measures whose definition the caller may not read."""
+        if not self._visible.masked and not self._visible.hidden:
+            return set()
+        said = {name for name, measure in self._kept.items() if withheld(self._visible, _body(measure))}
+        project = project_in(self._hosted)
+        return said | withheld_measures(self._visible, project) if project is not None else said
 
     # ── telling ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -155,10 +167,12 @@ class _Measures:
         self, name: str, authors: Any, made: Evaluations, *, since: datetime | None = None, templates: bool
     ) -> MeasureBody:
         measure = self._kept[name]
-        visible = self._hosted.visibility(self._caller)
+        visible = self._visible
         values = visible.segments is None and (own_table(name), name) not in visible.hidden | visible.masked
+        values = values and name not in self._withheld
         told = made.told(name, measure, since=since, values=values)
-        return metadata(name, measure, authors.get(name), told, self._hosted.id, templates=templates)
+        shown = name not in self._withheld
+        return metadata(name, measure, authors.get(name), told, self._hosted.id, templates=templates, shown=shown)
 
     # ── changing ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -203,7 +217,9 @@ class _Measures:
         return defining(self._hosted.visibility(self._caller), _body(measure))
 
     def _again(self, name: str) -> MeasureBody:
-        self._kept = _kept(self._hosted.draft.now().document)
+        document = self._hosted.draft.now().document
+        self._kept = _kept(document)
+        self._withheld = self._not_told()
         return self.one(name)
 
     def _read(self, body: MeasureBody) -> Measure:

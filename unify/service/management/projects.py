@@ -11,10 +11,12 @@ from unify.core.documents import parse_mapping, project_of
 from unify.core.errors import SpecError
 from unify.instance import Instance
 from unify.records import RecordStore
+from unify.service.access.definitions import NOTE, project_shown, withheld, without_hidden
 from unify.service.asgi import body_of
+from unify.service.caller import Caller
 from unify.service.errors import ServiceError, bad_request
 from unify.service.hosted import Hosted
-from unify.service.management.depends import Building, Reading
+from unify.service.management.depends import Building, Reading, TheCaller
 from unify.service.management.drafts import NEEDS_SOURCES, whole
 from unify.service.management.errors import RefusedInputError
 from unify.service.management.fence import Fence
@@ -60,9 +62,9 @@ class Suggested(Wire):
         }
     },
 )
-async def get_project(request: Request, hosted: Reading) -> Response:
+async def get_project(request: Request, hosted: Reading, caller: TheCaller) -> Response:
     """What the next run will use. Paths of uploads are relative to the instance."""
-    now, document = await asyncio.to_thread(_shown, hosted)
+    now, document = await asyncio.to_thread(_readable, hosted, caller)
     headers = {"ETag": f'"{now.version}"'}
     if any(kind in request.headers.get("accept", "") for kind in YAML_TYPES):
         text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
@@ -97,7 +99,7 @@ async def put_project(request: Request, hosted: Building, if_match: IF_MATCH = N
 
 
 @router.post("/project/validate", operation_id="validate_project", summary="Hold the draft against its files")
-async def validate_project(hosted: Reading) -> Validation:
+async def validate_project(hosted: Reading, caller: TheCaller) -> Validation:
     """Files are sniffed, the plan is tried on empty tables; everything that is wrong is told. Nothing is changed."""
 
     def look(acme: Instance) -> Validation:
@@ -112,8 +114,12 @@ async def validate_project(hosted: Reading) -> Validation:
         found: dict[str, Any] = json.loads(
             json.dumps(report.model_dump(mode="json")).replace(json.dumps(home)[1:-1], "")
         )
-        return Validation.model_validate(
-            {key: found[key] for key in ("ok", "problems", "warnings", "columns", "rules")}
+        visibility = hosted.visibility(caller)
+        for lines in ("problems", "warnings"):
+            found[lines] = [NOTE if withheld(visibility, [line]) else line for line in found[lines]]
+        return without_hidden(
+            visibility,
+            Validation.model_validate({key: found[key] for key in ("ok", "problems", "warnings", "columns", "rules")}),
         )
 
     return await hosted.ask(look)
@@ -205,6 +211,12 @@ def _keep(hosted: Hosted, document: Document, if_match: str | None) -> None:
         hosted.draft.edit(change)
     except SpecError as error:
         raise RefusedInputError([("", line) for line in error.message.split("\n")], hint=error.hint) from None
+
+
+def _readable(hosted: Hosted, caller: Caller) -> tuple[DraftVersion, Document]:
+    """As the caller may read it. ServiceError 403."""
+    now, document = _shown(hosted)
+    return now, project_shown(hosted.visibility(caller), document)
 
 
 def _shown(hosted: Hosted) -> tuple[DraftVersion, Document]:

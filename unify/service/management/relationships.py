@@ -15,7 +15,7 @@ from unify.core.names import table_of
 from unify.service.errors import ServiceError, bad_request, not_found
 from unify.service.hosted import Hosted
 from unify.service.management.authors import Authors
-from unify.service.management.depends import Building, Reading, TheCaller, TheService
+from unify.service.management.depends import Building, Reading, TheCaller, TheService, open_to
 from unify.service.management.documented import Documented
 from unify.service.management.drafts import Schemas, edit, entity_named, project_in, schemas_on
 from unify.service.management.entities import wire_type
@@ -56,15 +56,17 @@ class RelationshipMetadata(AuditedWire, Documented):
 
 
 @router.get("/manage/relationships", operation_id="get_all_relationships", summary="Relationships that were declared")
-async def get_all_relationships(hosted: Reading, service: TheService) -> list[RelationshipMetadata]:
+async def get_all_relationships(hosted: Reading, service: TheService, caller: TheCaller) -> list[RelationshipMetadata]:
     """Those of the draft, by name; also before any data was ingested."""
-    return await asyncio.to_thread(_all, service, hosted)
+    return await open_to(hosted, caller, await asyncio.to_thread(_all, service, hosted))
 
 
 @router.get("/manage/relationships/{relationshipName}", operation_id="get_a_relationship", summary="One relationship")
-async def get_a_relationship(hosted: Reading, service: TheService, relationshipName: str) -> RelationshipMetadata:
+async def get_a_relationship(
+    hosted: Reading, service: TheService, caller: TheCaller, relationshipName: str
+) -> RelationshipMetadata:
     """One that was declared."""
-    return await asyncio.to_thread(_one, service, hosted, relationshipName)
+    return await open_to(hosted, caller, await asyncio.to_thread(_one, service, hosted, relationshipName))
 
 
 @router.get(
@@ -72,9 +74,9 @@ async def get_a_relationship(hosted: Reading, service: TheService, relationshipN
     operation_id="get_all_system_created_relationships",
     summary="Relationships that conflation makes",
 )
-async def get_all_system_created_relationships(hosted: Reading) -> list[RelationshipMetadata]:
+async def get_all_system_created_relationships(hosted: Reading, caller: TheCaller) -> list[RelationshipMetadata]:
     """From Customer to each entity of the plan."""
-    return await asyncio.to_thread(_system, hosted)
+    return await open_to(hosted, caller, await asyncio.to_thread(_system, hosted))
 
 
 @router.post("/manage/relationships", operation_id="create_a_relationship", summary="Declare a relationship")

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 
 from segments.vendor.segment_metadata import metadata_of
 from unify.core.errors import SpecError
+from unify.service.access.definitions import NOTE
 from unify.service.management.authors import Author
 from unify.spec.segment import Segment
 from unify.spec.segment_metadata import SegmentMetadata
@@ -37,6 +38,7 @@ class Told:
     info        as the published generation knows it; None: no run has seen it
     row         the members in force; `history`: of runs, oldest first
     count       False: how many there are is not for the caller to know
+    shown       False: nor is what it says, so neither counts of its rules nor words of its errors
     """
 
     name: str
@@ -50,6 +52,7 @@ class Told:
     saved: datetime | None = None
     problem: Mapping[str, str] | None = None
     count: bool = True
+    shown: bool = True
     runs: "RunIds | None" = None
 
     def metadata(self, instance: str) -> SegmentBody:
@@ -60,6 +63,9 @@ class Told:
         )
 
     def _defined(self) -> dict[str, Any]:
+        if self.definition is not None and not self.shown:
+            title, ends = self.definition.title, self.definition.ends
+            return {"friendlyName": title, "description": NOTE, "endDate": ends}
         if self.definition is None:
             part_of = self.info.part_of if self.info is not None else None
             return {"description": f"made by the waterfall {part_of}"}
@@ -74,11 +80,14 @@ class Told:
         error = (self.info.error if self.info is not None else None) or self.problem
         said: dict[str, Any]
         if error:
-            said = {"state": "invalid", "errorDescription": _sentence(error)}
+            said = {"state": "invalid", "errorDescription": self._sentence(error)}
         else:
             said = {"state": "active" if self._active else "inactive"}
         if self.definition is not None and (self.definition.sql or _is_manual(self.definition)):
-            said["sqlValidationStats"] = {"validationDate": self.saved, "error": _sentence(error) if error else None}
+            said["sqlValidationStats"] = {
+                "validationDate": self.saved,
+                "error": self._sentence(error) if error else None,
+            }
         return said
 
     @property
@@ -91,7 +100,7 @@ class Told:
 
     def _evaluated(self) -> dict[str, Any]:
         said: dict[str, Any] = {"evaluationStatus": self._status(self.row)}
-        if self.row is not None and self.count and (rules := self.row.facts.get("rules")):
+        if self.row is not None and self.count and self.shown and (rules := self.row.facts.get("rules")):
             stats = [{"rowsetId": str(rule), "rowsetCount": count} for rule, count in rules]
             said["segmentQueryStats"] = {"rowsetStat": stats}
         if self.history is not None:
@@ -110,8 +119,11 @@ class Told:
             "evaluationDate": evaluated(row),
             "entityCount": row.members if self.count else None,
             "jobStatus": "CompletedFailure" if row.state == "failed" else "CompletedSuccess",
-            "error": {"key": error.get("error"), "value": _sentence(error)} if error else None,
+            "error": {"key": error.get("error"), "value": self._sentence(error)} if error else None,
         }
+
+    def _sentence(self, error: Mapping[str, str]) -> str:
+        return _sentence(error) if self.shown else NOTE
 
     def _tail(self, instance: str) -> dict[str, Any]:
         if self.author is not None:

@@ -15,7 +15,7 @@ from segments.vendor.segment_metadata import segment_of as segment_of_wire
 from unify.core.documents import segment_of
 from unify.core.errors import NotFoundError, QueryError, SpecError, StoreError, UnifyError, did_you_mean
 from unify.instance import Instance
-from unify.service.access.definitions import defining
+from unify.service.access.definitions import NOTE, defining, withheld
 from unify.service.caller import Caller, Role
 from unify.service.errors import ServiceError, bad_request, not_found
 from unify.service.hosted import Hosted
@@ -117,6 +117,7 @@ class _Segments:
         document = hosted.draft.now().document
         self._drafted = {n: segment_of(n, said) for n, said in (document.get("segments") or {}).items()}
         self._made = SegmentCatalog(acme.store).newest()
+        self._visible = hosted.visibility(caller)
 
     # ── telling ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -139,7 +140,7 @@ class _Segments:
         infos = {info.name: info for info in self._acme.segments().all()} if self._published else {}
         rows = reading.rows if reading is not None else {}
         authors, runs = self._authors.all(), RunIds(self._store)
-        count = self._hosted.visibility(self._caller).segments is None
+        count = self._visible.segments is None
         found = [
             Told(
                 name,
@@ -165,7 +166,18 @@ class _Segments:
         for info in parts:
             declared_in = "project" if info.source == "project" else "api"
             found.append(Told(info.name, None, declared_in, info, rows.get(info.name), runs=runs, count=count))
+        withheld_ = self._withheld()
+        for one in found:
+            part_of = one.info.part_of if one.info is not None else None
+            one.shown = withheld_.isdisjoint((one.name, part_of))
         return found
+
+    def _withheld(self) -> set[str]:
+        """Segments whose definition the caller may not read."""
+        if not self._visible.masked and not self._visible.hidden:
+            return set()
+        known = {n: v.segment for n, v in self._made.items() if v.segment is not None} | self._drafted
+        return {n for n, segment in known.items() if withheld(self._visible, segment.model_dump(mode="json"))}
 
     def _past(self, days: int) -> dict[str, list[Membership]]:
         since = datetime.now(UTC) - timedelta(days=days)
@@ -210,6 +222,14 @@ class _Segments:
 
     def activate(self, name: str) -> bool:
         self._known(name)
+        try:
+            return self._activated(name)
+        except UnifyError as error:
+            if name not in self._withheld():
+                raise
+            raise bad_request(f"{name} cannot be activated", where=name, hint=NOTE, key=INVALID) from error
+
+    def _activated(self, name: str) -> bool:
         if name in self._drafted:
             self._redraft(name, self._drafted[name].model_copy(update={"active": True}))
         else:
@@ -240,7 +260,7 @@ class _Segments:
 
     def _defining(self, segment: Segment) -> AbstractContextManager[None]:
         """Members of a segment on a column that is withheld from its author would tell the column."""
-        return defining(self._hosted.visibility(self._caller), segment.model_dump(mode="json"))
+        return defining(self._visible, segment.model_dump(mode="json"))
 
     def _again(self, name: str) -> SegmentBody:
         return _Segments(self._acme, self._hosted, self._service, self._caller).one(name)

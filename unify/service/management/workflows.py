@@ -17,6 +17,7 @@ from unify.service.jobs.queue import Queue
 from unify.service.jobs.work import check_identifiers
 from unify.service.management.decoded import vendor_area
 from unify.service.management.depends import Building, Reading, TheCaller, TheService
+from unify.service.management.plain_jobs import plain
 from unify.service.management.workflow_shapes import (
     GraphJobInfo,
     GraphNodeInfo,
@@ -104,11 +105,18 @@ def _submit(acme: Instance, hosted: Hosted, queue: Queue, request: Request, by: 
     "/workflows/{workflowName}/jobs", operation_id="get_list_of_recent_workflow_jobs", summary="The latest jobs"
 )
 async def get_list_of_recent_workflow_jobs(
-    hosted: Reading, service: TheService, workflow: Workflow, top: Top = 10, include_tasks: IncludeTasks = False
+    hosted: Reading,
+    service: TheService,
+    caller: TheCaller,
+    workflow: Workflow,
+    top: Top = 10,
+    include_tasks: IncludeTasks = False,
 ) -> list[GraphJobInfo]:
     """Queued and running ones first of all, then those that ended: the latest submitted comes first."""
     check_workflow(workflow)
-    return await asyncio.to_thread(_recent, queue_of(service), hosted.id, top, include_tasks)
+    return await asyncio.to_thread(
+        lambda: plain(hosted, caller, _recent(queue_of(service), hosted.id, top, include_tasks))
+    )
 
 
 def _recent(queue: Queue, instance: str, top: int, include_tasks: bool) -> list[GraphJobInfo]:
@@ -119,11 +127,18 @@ def _recent(queue: Queue, instance: str, top: int, include_tasks: bool) -> list[
 
 @router.get("/workflows/{workflowName}/jobs/{jobId}", operation_id="get_a_workflow_job_information", summary="One job")
 async def get_a_workflow_job_information(
-    hosted: Reading, service: TheService, workflow: Workflow, job_id: JobId, include_tasks: IncludeTasks = False
+    hosted: Reading,
+    service: TheService,
+    caller: TheCaller,
+    workflow: Workflow,
+    job_id: JobId,
+    include_tasks: IncludeTasks = False,
 ) -> GraphJobInfo:
     """How far it is; of a failed one `ciError` says why."""
     check_workflow(workflow)
-    return await asyncio.to_thread(_one, queue_of(service), hosted.id, job_id, include_tasks)
+    return await asyncio.to_thread(
+        lambda: plain(hosted, caller, _one(queue_of(service), hosted.id, job_id, include_tasks))
+    )
 
 
 def _one(queue: Queue, instance: str, job_id: str, include_tasks: bool) -> GraphJobInfo:
@@ -143,7 +158,7 @@ def _known(queue: Queue, instance: str, job_id: str) -> Job:
     "/workflows/{workflowName}/jobs/{jobId}/cancel", operation_id="cancel_a_workflow_job", summary="Cancel a job"
 )
 async def cancel_a_workflow_job(
-    hosted: Building, service: TheService, workflow: Workflow, job_id: JobId
+    hosted: Building, service: TheService, caller: TheCaller, workflow: Workflow, job_id: JobId
 ) -> GraphJobInfo:
     """One that waits is `aborted` at once, one at work within seconds; what is published stays. One that has ended is
     told as it is."""
@@ -153,7 +168,7 @@ async def cancel_a_workflow_job(
         queue = queue_of(service)
         _known(queue, hosted.id, job_id)
         queue.cancel(job_id)
-        return _one(queue, hosted.id, job_id, include_tasks=True)
+        return plain(hosted, caller, _one(queue, hosted.id, job_id, include_tasks=True))
 
     return await asyncio.to_thread(cancelled)
 
@@ -164,22 +179,24 @@ async def cancel_a_workflow_job(
     summary="The latest tasks",
 )
 async def get_list_of_workflow_task_information_history(
-    hosted: Reading, service: TheService, workflow: Workflow, top: Top = 10
+    hosted: Reading, service: TheService, caller: TheCaller, workflow: Workflow, top: Top = 10
 ) -> list[GraphTaskInfo]:
     """Of all jobs, the one that began last comes first."""
     check_workflow(workflow)
     tasks = await asyncio.to_thread(queue_of(service).task_history, hosted.id, top)
-    return [task_info(task) for task in tasks]
+    return await asyncio.to_thread(lambda: plain(hosted, caller, [task_info(task) for task in tasks]))
 
 
 @router.get("/workflows/{workflowName}/status", operation_id="get_workflow_status", summary="How far everything is")
-async def get_workflow_status(hosted: Reading, service: TheService, workflow: Workflow) -> list[GraphNodeInfo]:
+async def get_workflow_status(
+    hosted: Reading, service: TheService, caller: TheCaller, workflow: Workflow
+) -> list[GraphNodeInfo]:
     """A node per data source, per stage and per segment or table that jobs were about by name.
 
     What a run of the command line has made counts as successful too, without a job.
     """
     check_workflow(workflow)
-    return await hosted.ask(lambda acme: _status(acme, hosted, queue_of(service)))
+    return await hosted.ask(lambda acme: plain(hosted, caller, _status(acme, hosted, queue_of(service))))
 
 
 def _status(acme: Instance, hosted: Hosted, queue: Queue) -> list[GraphNodeInfo]:
