@@ -223,6 +223,8 @@ def test_both_ways_give_the_same_status_headers_and_body(two: tuple[Served, Serv
             mine, other = (hot(one, path, headers) for one in (fast, plain))
         else:
             assert fast.counted[0] == before, (path[:90], headers)
+            if "last-modified" in {name for name, _ in (*mine.headers, *other.headers)}:  # DuckDB may have answered one
+                mine, other = (hot(one, path, headers) for one in (fast, plain))
         assert (mine.status, mine.names, mine.body) == (other.status, other.names, other.body), path[:90]
         assert len({name for name, _ in mine.headers}) == len(mine.headers)
         assert dict(mine.headers).get("date", "").endswith("GMT") or mine.status >= 400
