@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import socket
+import subprocess
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
@@ -87,3 +88,27 @@ def server(root: Path) -> Iterator[str]:
 def served_at() -> Callable[[Settings], AbstractContextManager[str]]:
     """`with served_at(settings) as url`: a real server, for fixtures that live longer than one test."""
     return serving
+
+
+@pytest.fixture(scope="session")
+def npm_installed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
+    """`npm_installed(folder)`: a copy of the folder with what its package.json names; skips where that cannot be had."""
+
+    def installed(source: Path) -> Path:
+        if shutil.which("node") is None or shutil.which("npm") is None:
+            pytest.skip("node is not installed")
+        folder = tmp_path_factory.mktemp("node")
+        for name in ("package.json", "clients.js"):
+            shutil.copy(source / name, folder)
+        command = ["npm", "install", "--no-audit", "--no-fund", "--prefer-offline", "--fetch-retries=0"]
+        try:
+            done = subprocess.run(
+                [*command, "--loglevel=error"], cwd=folder, capture_output=True, text=True, timeout=120, check=False
+            )
+        except subprocess.TimeoutExpired:
+            pytest.skip("npm did not end within two minutes")
+        if done.returncode:
+            pytest.skip(f"npm could not install the clients: {done.stderr.strip()[:200]}")
+        return folder
+
+    return installed

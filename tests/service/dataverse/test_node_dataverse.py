@@ -2,8 +2,8 @@
 
 import json
 import re
-import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,27 +11,14 @@ import pytest
 
 from unify.service.settings import Settings
 
-HERE = Path(__file__).parent / "node"
 pytestmark = pytest.mark.soak
 """An installation takes 5 to 15 seconds."""
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def installed(npm_installed: Callable[[Path], Path]) -> Path:
     """A temporary folder with the packages."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        pytest.skip("node is not installed")
-    folder = tmp_path_factory.mktemp("node")
-    for name in ("package.json", "clients.js"):
-        shutil.copy(HERE / name, folder)
-    command = ["npm", "install", "--no-audit", "--no-fund", "--prefer-offline", "--fetch-retries=0", "--loglevel=error"]
-    try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
-    except subprocess.TimeoutExpired:
-        pytest.skip("npm did not end within two minutes")
-    if done.returncode:
-        pytest.skip(f"npm could not install the clients: {done.stderr.strip()[:200]}")
-    return folder
+    return npm_installed(Path(__file__).parent / "node")
 
 
 @pytest.fixture(scope="module")
