@@ -102,8 +102,9 @@ def test_rows_that_do_not_arrive(cli, instance, tmp_path):
     definition.write_text("entities: {Rows: {key: ID, columns: {ID: integer, NAME: {kind: text, length: 5}}}}")
     package = tmp_path / "rows.zip"
     package.write_bytes(made.simple(b"ID,NAME\n1,ok\nx,ok\n3,much too long\n4\n5,fine\n"))
-    cli("package", "import", package, "-i", instance, "--create")
-    assert cli("package", "define", definition, "-i", instance).code == 0
+    assert cli("package", "define", definition, "-i", instance).code == 4  # there is no instance yet
+    assert cli("package", "define", definition, "--create").code == 2
+    assert cli("package", "define", definition, "-i", instance, "--create").code == 0
     said = cli("package", "import", package, "-i", instance, "--json")
     assert (said.code, said.json["status"]) == (3, "PartiallySucceeded")
     (run,) = said.json["entities"]

@@ -13,6 +13,7 @@ from unify.cli.where import opened
 
 if TYPE_CHECKING:
     from ingest.packages import Package
+    from unify.instance import Instance
     from unify.packages import Packages
 
 package = typer.Typer(help="Data packages: a zip with a manifest and a file per entity.", no_args_is_help=True)
@@ -26,6 +27,7 @@ ErrorFiles = Annotated[
         show_default=False,
     ),
 ]
+Create = Annotated[bool, typer.Option("--create", help="Make the instance if it is not there.")]
 
 
 @package.command("inspect")
@@ -43,6 +45,16 @@ def inspect(file: AFile, as_json: AsJson = False) -> None:
     show(said, lambda: draw_packages.inspected(said), as_json=as_json)
     if any(e["in_error"] for e in said["entities"]) or any(f["severity"] == "error" for f in said["findings"]):
         raise typer.Exit(SourceError.exit_code)
+
+
+def _made_or_opened(instance: Path | None, *, create: bool) -> "Instance":
+    import unify
+
+    if not create:
+        return opened(instance)
+    if instance is None:
+        raise typer.BadParameter("say where: --instance DIR", param_hint="--create")
+    return unify.open(instance, create=True)
 
 
 def _inspected(found: "Package") -> dict[str, Any]:
@@ -104,7 +116,7 @@ def import_(
         bool, typer.Option("--fail-on-error", help="After an entity with an error, run none behind it.")
     ] = False,
     errors: ErrorFiles = None,
-    create: Annotated[bool, typer.Option("--create", help="Make the instance if it is not there.")] = False,
+    create: Create = False,
     instance: AnInstance = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -113,15 +125,12 @@ def import_(
 
     The other rows stay. Exit code 3 when anything did not arrive.
     """
-    import unify
     from unify.packages import ImportOptions
 
     options = ImportOptions(
         execute=execute, overwrite=overwrite, legal_entity=company, fail_on_error=fail_on_error, keys=keys_of(key or [])
     )
-    if create and instance is None:
-        raise typer.BadParameter("say where: --instance DIR", param_hint="--create")
-    with unify.open(instance, create=True) if create and instance is not None else opened(instance) as acme:
+    with _made_or_opened(instance, create=create) as acme:
         with told_of(quiet=quiet or as_json) as told:
             done = acme.packages.import_package(file, project=project, options=options, told=told)
         report(acme.packages, done, errors or file.parent, file.stem, as_json=as_json)
@@ -248,6 +257,7 @@ def define(
     file: Annotated[
         Path, typer.Argument(metavar="FILE.yaml", help="Definitions; docs/packages.md.", show_default=False)
     ],
+    create: Create = False,
     instance: AnInstance = None,
     as_json: AsJson = False,
 ) -> None:
@@ -255,7 +265,7 @@ def define(
     from unify.cli import draw_packages
     from unify.packages.documents import read_definitions
 
-    with opened(instance) as acme:
+    with _made_or_opened(instance, create=create) as acme:
         made = [acme.packages.define(entity) for entity in read_definitions(file)]
     show([entity_document(one) for one in made], lambda: draw_packages.entities(made), as_json=as_json)
 
