@@ -103,10 +103,10 @@ def npm_installed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], 
         command = ["npm", "install", "--no-audit", "--no-fund", "--prefer-offline", "--fetch-retries=0"]
         try:
             done = subprocess.run(
-                [*command, "--loglevel=error"], cwd=folder, capture_output=True, text=True, timeout=120, check=False
+                [*command, "--loglevel=error"], cwd=folder, capture_output=True, text=True, timeout=60, check=False
             )
         except subprocess.TimeoutExpired:
-            pytest.skip("npm did not end within two minutes")
+            pytest.skip("npm did not end within a minute")
         if done.returncode:
             pytest.skip(f"npm could not install the clients: {done.stderr.strip()[:200]}")
         return folder

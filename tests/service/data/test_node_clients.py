@@ -16,8 +16,6 @@ from unify.service.settings import Settings
 from unify.store.written import WrittenRows
 
 ROOTS = {"clean": "/odata/contoso", "vendor": "/v1/instances/contoso/data"}
-pytestmark = pytest.mark.soak
-"""An installation takes 5 to 15 seconds."""
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,6 @@ import pytest
 
 from unify.service.settings import Settings
 
-pytestmark = pytest.mark.soak
-"""An installation takes 5 to 15 seconds."""
-
 
 @pytest.fixture(scope="module")
 def installed(npm_installed: Callable[[Path], Path]) -> Path:
