@@ -51,3 +51,17 @@ def test_a_forked_process_opens_its_own_and_ends_without_harm(tmp_path):
         connection.execute("INSERT INTO kept VALUES (2)")
     assert [n for (n,) in database.rows("SELECT n FROM kept ORDER BY n")] == [1, 2]
     assert database.rows("PRAGMA integrity_check")[0][0] == "ok"
+
+
+def test_what_was_overwritten_leaves_the_log_that_is_kept_open(tmp_path):
+    database = ServiceDatabase(tmp_path)
+    with database.write() as connection:
+        connection.execute("CREATE TABLE kept (text TEXT)")
+        connection.execute("INSERT INTO kept VALUES ('ada@mail.example')")
+    with database.write() as connection:
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute("UPDATE kept SET text = ''")
+    log = database.path.with_name(f"{database.path.name}-wal")
+    assert b"ada@mail.example" in log.read_bytes()
+    database.compact()
+    assert b"ada@mail.example" not in log.read_bytes() + database.path.read_bytes()

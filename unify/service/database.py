@@ -58,6 +58,11 @@ class ServiceDatabase:
                 raise
             connection.commit()
 
+    def compact(self) -> None:
+        """Empty the log, which holds what was overwritten in the file, and stays while any process has it open."""
+        with closing(self._connect()) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=BUSY_MS / 1000, isolation_level=None)
         connection.row_factory = sqlite3.Row

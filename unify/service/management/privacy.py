@@ -116,6 +116,7 @@ def _forget(service: Any, hosted: Hosted, who: Person) -> None:
                     db.execute(
                         f"UPDATE {table} SET {column} = $clean WHERE {column} = $text AND instance = $id", params
                     )
+    service.database.compact()
 
 
 def _texts(db: sqlite3.Connection) -> list[tuple[str, str]]:
